@@ -1,0 +1,60 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class TickRun(models.Model):
+    """One run of the tick: what each stage did, how long it took, what went wrong."""
+
+    now = models.DateTimeField(help_text="The moment it worked for.")
+    started_at = models.DateTimeField(auto_now_add=True)
+    seconds = models.FloatField(null=True, help_text="Empty while it runs, or if it was killed.")
+    stages = models.JSONField(default=list, help_text="Name, seconds, counts and error of each stage.")
+    has_failed = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"Tick of {self.now:%b %-d, %-I:%M %p}"
+
+
+class ApiKey(models.Model):
+    """What another system shows to send us facts. Only a hash of the key is kept."""
+
+    class Scope(models.TextChoices):
+        CUSTOMERS = "customers", "Customers"
+        PRODUCTS = "products", "Products"
+        ORDERS = "orders", "Orders"
+        EVENTS = "events", "Events"
+
+    name = models.CharField(max_length=80, help_text="The system that uses it, such as Web shop.")
+    prefix = models.CharField(max_length=12, unique=True, editable=False, help_text="The part that may be seen.")
+    digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the whole key.")
+    scopes = ArrayField(models.CharField(max_length=12, choices=Scope.choices), help_text="What it may send.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Answer(models.Model):
+    """The answer given to one Idempotency-Key, so that the same request repeated gets it again."""
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="answers", db_index=False)
+    key = models.CharField(max_length=128)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of path and body.")
+    status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status; empty while the request is at work.")
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="one_answer_per_api_key_and_key")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,3 @@
+"""The look of the admin: its name, its menu, its style sheets."""
+
+UNFOLD = {"SITE_TITLE": "LoyaltyFlow", "SITE_HEADER": "LoyaltyFlow"}

@@ -1,0 +1,132 @@
+"""The few things that PostgreSQL does in one statement and the ORM has no words for."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models
+from django.db.models.constants import OnConflict
+from django.db.models.functions import Cast
+
+
+class InArray(models.Lookup):  # type: ignore[type-arg]
+    """`field__any=[ids]`: `field = ANY(array)`, one parameter however many ids there are."""
+
+    lookup_name = "any"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        left, parameters = self.process_lhs(compiler, connection)
+        return f"{left} = ANY(%s)", [*parameters, list(self.rhs)]
+
+
+models.Field.register_lookup(InArray)
+models.ForeignKey.register_lookup(InArray)
+
+
+class LocalDayStart(models.Func):
+    """Local midnight, in `zone`, that begins the day `days` after the day of the given instant.
+
+    Days are calendar days, so a day of 23 or 25 hours counts as one.
+    """
+
+    output_field = models.DateTimeField()
+
+    def __init__(self, instant: Any, zone: str, days: int = 0) -> None:
+        super().__init__(instant)
+        self.zone, self.days = zone, days
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        inner, parameters = compiler.compile(self.source_expressions[0])
+        sql = f"((date_trunc('day', ({inner}) AT TIME ZONE %s) + make_interval(days => %s)) AT TIME ZONE %s)"
+        return sql, [*parameters, self.zone, self.days, self.zone]
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (*super().identity, self.zone, self.days)
+
+
+class TransactionId(models.Func):
+    """The number of the running transaction, as a bigint: what a feed reader compares with the oldest running one."""
+
+    template = "(pg_current_xact_id()::text::bigint)"
+    arity = 0
+    output_field = models.BigIntegerField()
+
+
+def oldest_running_transaction(using: str = "default") -> int:
+    """The lowest transaction number that is still running: rows of every lower one are either visible or gone."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        return int(cursor.fetchone()[0])
+
+
+def compiled(rows: models.QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
+    """The SELECT of a queryset and its parameters; raises EmptyResultSet if it can be known to have no rows."""
+    sql, parameters = rows.query.get_compiler(rows.db).as_sql()
+    return sql, tuple(parameters)
+
+
+def insert_select(
+    model: type[models.Model],
+    rows: models.QuerySet[Any, Any],
+    columns: dict[str, Any],
+    *,
+    ignore_conflicts: bool = False,
+    update_on: Sequence[str] = (),
+    update: Sequence[str] = (),
+) -> int:
+    """The number of rows that one `INSERT INTO model SELECT columns FROM rows` wrote.
+
+    `columns` maps a field of `model` to where its value comes from: a str names a field of `rows`, an expression is
+    evaluated over them, anything else is the value itself (a constant text is `Value("…")`). Fields that are left out
+    take their database default. With `ignore_conflicts` rows that break a unique key are left out; with `update_on`
+    (the fields of the key) and `update` they overwrite those fields instead.
+    """
+    sql, parameters = insert_sql(model, rows, columns, ignore_conflicts, update_on, update)
+    if not sql:
+        return 0
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return int(cursor.rowcount)
+
+
+def insert_sql(
+    model: type[models.Model],
+    rows: models.QuerySet[Any, Any],
+    columns: dict[str, Any],
+    ignore_conflicts: bool = False,
+    update_on: Sequence[str] = (),
+    update: Sequence[str] = (),
+) -> tuple[str, tuple[Any, ...]]:
+    """The statement of `insert_select` and its parameters, for use inside a larger one; "" if there can be no rows."""
+    fields = [model._meta.get_field(name) for name in columns]
+    expressions = {f"_{name}": _expression(field, columns[name]) for name, field in zip(columns, fields, strict=True)}
+    try:
+        select, parameters = compiled(rows.annotate(**expressions).values_list(*expressions))
+    except EmptyResultSet:
+        return "", ()
+    operations = connections[rows.db].ops
+    suffix = ""
+    if ignore_conflicts:
+        suffix = operations.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
+    elif update_on:
+        key, changed = _columns(model, update_on), _columns(model, update)
+        suffix = operations.on_conflict_suffix_sql(fields, OnConflict.UPDATE, changed, key)
+    table = operations.quote_name(model._meta.db_table)
+    names = ", ".join(operations.quote_name(column) for column in _columns(model, columns))
+    return f"INSERT INTO {table} ({names}) {select} {suffix}", parameters
+
+
+def _columns(model: type[models.Model], names: Iterable[str]) -> list[str]:
+    return [model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
+
+
+def _expression(field: Any, value: Any) -> Any:
+    """The value as an expression of the field's type, so that PostgreSQL need not guess a parameter's type."""
+    if isinstance(value, str):
+        return models.F(value)
+    kind = field.target_field if field.remote_field else field
+    if not hasattr(value, "resolve_expression"):
+        value = models.Value(value, output_field=kind)
+    return Cast(value, kind) if isinstance(value, models.Value) else value

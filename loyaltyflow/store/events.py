@@ -1,0 +1,113 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from loyaltyflow.sql import TransactionId, oldest_running_transaction
+
+from .customers import Customer
+
+
+class EventType(models.Model):
+    """A kind of thing that happens to customers, and what is known of it each time."""
+
+    name = models.CharField(
+        max_length=60,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z][a-z0-9_]*$", "Small letters, digits and _ only, such as coffee_tasted.")],
+        help_text="As the API says it, such as coffee_tasted.",
+    )
+    label = models.CharField(max_length=80, help_text="As staff read it, such as Coffee tasted.")
+    properties = models.JSONField(
+        default=dict, blank=True, help_text="Name and type of each property: text, number, yes_no, date or list."
+    )
+    is_built_in = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        ordering = ["label"]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def named(self, *names: str) -> "EventQuerySet":
+        return self.filter(name__in=names)
+
+
+class Event(models.Model):
+    """One thing that happened to a customer; rows are only added."""
+
+    name = models.CharField(max_length=60)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="events", db_index=False)
+    occurred_at = models.DateTimeField(help_text="When it happened.")
+    recorded_at = models.DateTimeField(db_default=Now(), help_text="When we learned of it.")
+    source = models.CharField(max_length=40, db_default="", default="")
+    key = models.CharField(max_length=200, unique=True, help_text="The same thing told twice has the same key.")
+    properties = models.JSONField(default=dict, db_default={}, blank=True)
+    transaction = models.BigIntegerField(db_default=TransactionId(), editable=False)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["transaction"], name="event_by_transaction"),
+            models.Index(fields=["customer", "name", "occurred_at"], name="event_by_customer"),
+            models.Index(fields=["occurred_at"], name="event_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name.replace("_", " ").capitalize()
+
+
+class FeedReader(models.Model):
+    """How far one reader of the event feed has come.
+
+    A reader sees each event once: at the first reading at which its transaction is older than every running one and
+    the time it happened is not in the future. So neither a late commit nor a moving `now` makes it skip one.
+    """
+
+    name = models.CharField(max_length=40, unique=True)
+    transaction = models.BigIntegerField(default=0, db_default=0)
+    occurred_until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    @contextmanager
+    def read(cls, name: str, now: datetime) -> Iterator["EventQuerySet"]:
+        """The events that reader `name` has not seen, up to `now`; seen for good if the block ends without an error.
+
+        The block is one transaction that holds the reader's row. While another process holds it, or has read up to a
+        later `now`, there is nothing to see.
+        """
+        cls.objects.get_or_create(name=name)
+        with transaction.atomic():
+            reader = cls.objects.select_for_update(skip_locked=True).filter(name=name).first()
+            if reader is None or (reader.occurred_until and reader.occurred_until > now):
+                yield Event.objects.none()
+                return
+            before = oldest_running_transaction()
+            unseen = Event.objects.filter(reader._unseen(before, now))
+            yield unseen
+            if unseen.exists():
+                cls.objects.filter(pk=reader.pk).update(transaction=before, occurred_until=now)
+
+    def _unseen(self, before: int, now: datetime) -> Q:
+        recorded_since = Q(transaction__gte=self.transaction, transaction__lt=before, occurred_at__lte=now)
+        if self.occurred_until is None:
+            return recorded_since
+        happened_since = Q(transaction__lt=self.transaction, occurred_at__gt=self.occurred_until, occurred_at__lte=now)
+        return recorded_since | happened_since
+
+
+def happened(name: str, customer_id: int, at: datetime, key: str, source: str = "", **properties: Any) -> bool:
+    """Whether this was news: records one event unless one with the same key is known already."""
+    known = {"name": name, "customer_id": customer_id, "occurred_at": at, "source": source, "properties": properties}
+    return Event.objects.get_or_create(key=key, defaults=known)[1]

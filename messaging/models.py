@@ -1,0 +1,8 @@
+"""What customers are told, and what they did with it."""
+
+from .campaigns import Campaign
+from .emails import EmailTemplate, Link
+from .engagement import Engagement, Suppression
+from .messages import Message
+
+__all__ = ["Campaign", "EmailTemplate", "Engagement", "Link", "Message", "Suppression"]

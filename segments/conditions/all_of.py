@@ -1,0 +1,5 @@
+from .base import Condition
+
+
+class AllOf(Condition):
+    """To be written."""

@@ -1,0 +1,5 @@
+from .base import Condition
+
+
+class AnyOf(Condition):
+    """To be written."""

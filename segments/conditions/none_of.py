@@ -1,0 +1,5 @@
+from .base import Condition
+
+
+class NoneOf(Condition):
+    """To be written."""
