@@ -1,8 +1,7 @@
 from django.db import models
 
-from loyaltyflow.store.models import Order
+from loyaltyflow.store.models import Channel, Order
 from messaging.models import Campaign, Message
-from loyaltyflow.store.models import Channel
 
 
 class Conversion(models.Model):
@@ -36,8 +35,14 @@ class DailyFigure(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="figures")
     channel = models.CharField(max_length=10, choices=Channel.choices)
     sent = models.PositiveIntegerField(default=0, db_default=0)
+    delivered = models.PositiveIntegerField(default=0, db_default=0, help_text="Of those sent on the day.")
+    bounced = models.PositiveIntegerField(default=0, db_default=0, help_text="Of those sent on the day.")
+    opened = models.PositiveIntegerField(default=0, db_default=0, help_text="Of those sent on the day, ever since.")
+    clicked = models.PositiveIntegerField(default=0, db_default=0, help_text="Of those sent on the day, ever since.")
     opens = models.PositiveIntegerField(default=0, db_default=0)
     clicks = models.PositiveIntegerField(default=0, db_default=0)
+    machine_opens = models.PositiveIntegerField(default=0, db_default=0, help_text="By scanners and proxies.")
+    machine_clicks = models.PositiveIntegerField(default=0, db_default=0, help_text="By scanners and proxies.")
     unsubscribes = models.PositiveIntegerField(default=0, db_default=0)
     blocked = models.PositiveIntegerField(default=0, db_default=0)
     conversions = models.PositiveIntegerField(default=0, db_default=0)
@@ -52,3 +57,12 @@ class DailyFigure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign} on {self.day}"
+
+
+class StaleDay(models.Model):
+    """A day whose figures are to be counted again."""
+
+    day = models.DateField(unique=True)
+
+    def __str__(self) -> str:
+        return str(self.day)
