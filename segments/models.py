@@ -1,11 +1,18 @@
+from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha256
+from json import dumps
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from loyaltyflow.store.models import Customer
 
 from .conditions import Condition
+from .conditions.base import Explanation, plant
+from .memberships import Membership, Recheck
+
+__all__ = ["Membership", "Recheck", "Segment"]
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
@@ -13,9 +20,24 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Dynamic segments whose membership is kept up to date."""
         return self.filter(is_active=True, kind=Segment.Kind.DYNAMIC)
 
+    def with_trees(self) -> list["Segment"]:
+        """The segments, each with its whole condition tree; the statements depend only on the types in the trees."""
+        found = list(self)
+        tops = Condition.objects.filter(pk__any=[each.root_id for each in found if each.root_id])
+        roots = {top.pk: top for top in tops}
+        plant(roots.values())
+        for each in found:
+            each.root = roots.get(each.root_id) if each.root_id else None
+        return found
+
 
 class Segment(models.Model):
-    """A group of customers: those who meet a condition, or those whom somebody put in by hand."""
+    """A group of customers: those who meet a condition, or those whom somebody put in by hand.
+
+    A dynamic segment is built when it is activated, without events. From then on each refresh records who entered and
+    who left, and if its conditions (or the store's time zone) are no longer those it was last judged by, everybody is
+    judged again, with events.
+    """
 
     class Kind(models.TextChoices):
         DYNAMIC = "dynamic", "Kept up to date by conditions"
@@ -28,7 +50,13 @@ class Segment(models.Model):
         Condition, on_delete=models.PROTECT, null=True, blank=True, related_name="segment", verbose_name="condition"
     )
     is_active = models.BooleanField("active", default=False, help_text="Members are kept up to date each minute.")
-    built_at = models.DateTimeField(null=True, blank=True, editable=False)
+    built_at = models.DateTimeField("built", null=True, blank=True, editable=False)
+    built_from = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="Digest of the conditions and zone it was judged by last."
+    )
+    members_now = models.PositiveIntegerField(
+        "members", default=0, db_default=0, editable=False, help_text="Kept with each change of membership."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SegmentQuerySet.as_manager()
@@ -45,59 +73,41 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def summary(self) -> str:
+        """Who is in it, in words."""
+        if self.kind == self.Kind.STATIC:
+            return "Customers who were put in by hand, import or workflow."
+        return f"Customers who {self.root.summary()}." if self.root else "Nobody yet: it has no conditions."
 
-class MembershipQuerySet(models.QuerySet["Membership"]):
-    def open(self) -> "MembershipQuerySet":
-        return self.filter(left_at__isnull=True)
+    def matching(self, now: datetime) -> models.QuerySet[Customer]:
+        """Customers who belong in it at `now`, by its conditions; for a static segment, those who are in."""
+        if self.kind == self.Kind.STATIC:
+            return Customer.objects.filter(Exists(self.memberships.at(now).filter(customer=OuterRef("pk"))))
+        return Customer.objects.filter(self.root.q(now)) if self.root else Customer.objects.none()
 
-    def at(self, now: datetime) -> "MembershipQuerySet":
-        """Who was in at `now`."""
-        return self.filter(Q(left_at__isnull=True) | Q(left_at__gt=now), joined_at__lte=now)
+    def explain(self, customer: Customer, now: datetime) -> Explanation:
+        """Why the customer belongs in it at `now`, or does not; a static segment says only whether they are in."""
+        if self.root:
+            return self.root.explain(customer, now)
+        is_in = self.memberships.at(now).filter(customer=customer).exists()
+        return Explanation(self.summary(), is_in, "was put in" if is_in else "was not put in")
 
+    def count(self, now: datetime) -> int:
+        """How many customers meet its conditions at `now`, counted afresh."""
+        return self.matching(now).count()
 
-class Membership(models.Model):
-    """One stay of a customer in a segment."""
+    def asks_for(self) -> Iterable[int]:
+        """The ids of the segments whose members its conditions ask for."""
+        return self.root.segments() if self.root else ()
 
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="memberships", db_index=False)
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="memberships")
-    joined_at = models.DateTimeField()
-    left_at = models.DateTimeField(null=True, blank=True)
+    def digest(self, now: datetime) -> str:
+        """A text that changes when the conditions change, or the zone in which `now` counts its days."""
+        wording = self.root.wording() if self.root else []
+        return sha256(dumps([str(now.tzinfo), wording]).encode()).hexdigest()
 
-    objects = MembershipQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["segment", "customer"],
-                condition=Q(left_at__isnull=True),
-                name="one_open_membership_per_customer_and_segment",
-            ),
-            models.CheckConstraint(
-                condition=Q(left_at__isnull=True) | Q(left_at__gte=models.F("joined_at")),
-                name="nobody_leaves_a_segment_before_joining",
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["segment", "joined_at"], name="membership_joined"),
-            models.Index(fields=["segment", "left_at"], name="membership_left"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.customer} in {self.segment}"
-
-
-class Recheck(models.Model):
-    """When a customer's place in a segment may change with no new event, as when a window of days runs out."""
-
-    segment = models.ForeignKey(Segment, on_delete=models.CASCADE, related_name="rechecks", db_index=False)
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="+")
-    due_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["segment", "customer"], name="one_recheck_per_customer_and_segment")
-        ]
-        indexes = [models.Index(fields=["segment", "due_at"], name="recheck_due")]
-
-    def __str__(self) -> str:
-        return f"{self.customer} in {self.segment}"
+    def astray(self, now: datetime) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
+        """Customers who belong in it at `now` but are not in, and those who are in but do not belong."""
+        stay = Exists(self.memberships.at(now).filter(customer=OuterRef("pk")))
+        matching = self.matching(now)
+        missing = matching.exclude(stay)
+        return missing, Customer.objects.filter(stay).exclude(Exists(matching.filter(pk=OuterRef("pk"))))

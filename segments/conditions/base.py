@@ -1,7 +1,7 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -28,6 +28,7 @@ class Condition(PolymorphicModel):
 
     icon: ClassVar[str] = "rule"
     takes_parts: ClassVar[bool] = False
+    asked_of_segments: ClassVar[bool] = True  # False: it makes sense in a workflow only
 
     tree = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, editable=False, related_name="+", help_text="The top of its tree."
@@ -77,13 +78,55 @@ class Condition(PolymorphicModel):
     def parts(self) -> list["Condition"]:
         """What a group is made of, in order; empty for a single question. Reads a whole tree in one go."""
         if "_parts" not in self.__dict__:
-            _plant(self)
+            plant([self])
         parts: list[Condition] = self.__dict__["_parts"]
         return parts
 
+    def walk(self) -> Iterator["Condition"]:
+        """The condition and every one below it, from the top down."""
+        yield self
+        for part in self.parts():
+            yield from part.walk()
 
-def _plant(top: Condition) -> None:
-    """Give every condition below `top` its parts, with one query and one more for each type among them."""
-    rows = list(Condition.objects.filter(tree_id=top.tree_id or top.pk).order_by("position", "pk"))
-    for row in [top, *rows]:
-        row.__dict__["_parts"] = [part for part in rows if part.parent_id == row.pk]
+    def copy(self, parent: "Condition | None" = None) -> "Condition":
+        """The top of a new tree that says the same; saved, below `parent` if that is given."""
+        made: Condition = type(self).objects.create(**self.values(), position=self.position, parent=parent)
+        for part in self.parts():
+            part.copy(made)
+        return made
+
+    def values(self) -> dict[str, Any]:
+        """What this type of condition keeps in columns of its own, by column name."""
+        own = [each for each in self._meta.concrete_fields if each.model is not Condition and not each.primary_key]
+        return {each.attname: getattr(self, each.attname) for each in own}
+
+    def wording(self) -> list[Any]:
+        """The whole tree as plain values: equal if and only if two trees ask the same in the same order."""
+        own = {name: str(value) for name, value in self.values().items()}
+        return [self._meta.label_lower, own, [part.wording() for part in self.parts()]]
+
+
+def plant(tops: Iterable[Condition]) -> None:
+    """Give every condition of the trees its parts, with one query and one more for each type among them."""
+    tops = list(tops)
+    trees = {top.tree_id or top.pk for top in tops}
+    below: dict[int | None, list[Condition]] = {}
+    rows = list(Condition.objects.filter(tree__any=trees).order_by("position", "pk")) if trees else []
+    for row in rows:
+        below.setdefault(row.parent_id, []).append(row)
+    for row in [*tops, *rows]:
+        row.__dict__["_parts"] = below.get(row.pk, [])
+
+
+def day_start(now: datetime, days_ago: int) -> datetime:
+    """The local midnight that begins the day so many calendar days before today, on the clock of `now`."""
+    return datetime.combine(now.date() - timedelta(days=days_ago), time.min, tzinfo=now.tzinfo)
+
+
+def in_the_past(days: int | None) -> str:
+    """The window as the end of a phrase, with its space before it; empty for ever."""
+    if days is None:
+        return ""
+    if days == 0:
+        return " today"
+    return " in the past day" if days == 1 else f" in the past {days:,} days"

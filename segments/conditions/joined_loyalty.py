@@ -1,11 +1,52 @@
-from django.db import models
+from datetime import datetime
 
-from .base import Condition
+from django.db import models
+from django.db.models import Case, F, Q, When
+from django.db.models.expressions import Combinable
+
+from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.store.models import Customer
+
+from .base import Condition, day_start, in_the_past
+from .groups import earliest
 
 
 class JoinedLoyalty(Condition):
-    """Belongs to the loyalty programme."""
+    """Belongs to the loyalty programme: has joined and not left."""
+
+    icon = "loyalty"
 
     window_days = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Joined in the last so many days. Empty: ever."
+        "days", null=True, blank=True, help_text="Joined in the past so many days. Empty: ever. 0: today."
     )
+
+    class Meta:
+        verbose_name = "loyalty member"
+
+    def q(self, now: datetime) -> Q:
+        member = Customer.member_q(now)
+        return member if self.window_days is None else member & self._recent(now)
+
+    def flips(self, now: datetime) -> Combinable | None:
+        """When the day of joining falls out of the window, or a joining or leaving that is known ahead comes."""
+        ahead = [Case(When((f"{name}__gt", now), then=F(name))) for name in ("loyalty_joined_at", "loyalty_left_at")]
+        if self.window_days is None:
+            return earliest(ahead)
+        zone = now.tzinfo.key  # type: ignore[union-attr]
+        out = LocalDayStart(F("loyalty_joined_at"), zone, self.window_days + 1)
+        return earliest([*ahead, Case(When(self._recent(now), then=out))])
+
+    def summary(self) -> str:
+        if self.window_days is None:
+            return "belong to the loyalty programme"
+        return f"joined the loyalty programme{in_the_past(self.window_days)} and have not left it"
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        joined, left = customer.loyalty_joined_at, customer.loyalty_left_at
+        if joined is None or joined > now:
+            return "never joined"
+        words = f"joined on {joined.astimezone(now.tzinfo):%Y-%m-%d}"
+        return words if left is None or left > now else f"{words}, left on {left.astimezone(now.tzinfo):%Y-%m-%d}"
+
+    def _recent(self, now: datetime) -> Q:
+        return Q(loyalty_joined_at__gte=day_start(now, self.window_days or 0))

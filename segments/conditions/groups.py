@@ -1,0 +1,49 @@
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Least
+
+from loyaltyflow.store.models import Customer
+
+from .base import Condition, Explanation
+
+
+class Group(Condition):
+    """Several conditions that are asked together."""
+
+    takes_parts = True
+
+    class Meta:
+        abstract = True
+
+    def flips(self, now: datetime) -> Combinable | None:
+        """The earliest of its parts' instants."""
+        return earliest(part.flips(now) for part in self.parts())
+
+    def segments(self) -> Iterable[int]:
+        return [segment for part in self.parts() for segment in part.segments()]
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        """Nothing of its own: what was seen stands at its parts."""
+        return ""
+
+    def holds(self, answers: list[bool]) -> bool:
+        """The group's answer, given those of its parts."""
+        raise NotImplementedError(f"{type(self).__name__} must define holds(answers).")
+
+    def explain(self, customer: Customer, now: datetime) -> Explanation:
+        parts = [part.explain(customer, now) for part in self.parts()]
+        return Explanation(self.summary(), self.holds([part.holds for part in parts]), parts=parts)
+
+    def joined(self, word: str) -> str:
+        """The sentences of its parts with a word between them; groups among them stand in brackets."""
+        return f" {word} ".join(f"({part.summary()})" if part.takes_parts else part.summary() for part in self.parts())
+
+
+def earliest(instants: Iterable[Combinable | None]) -> Combinable | None:
+    """An expression for the first of the instants, those that are None or NULL left out; None if there is none."""
+    known = [instant for instant in instants if instant is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    return Least(*known)

@@ -1,0 +1,204 @@
+"""Who is in which segment: built whole once, then kept up to date from what happened and from what came due.
+
+A refresh is one transaction with its reading of the event feed, so a crash repeats nothing and loses nothing. The
+number of statements depends on the number of segments, never on that of customers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from typing import Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from loyaltyflow.sql import compiled
+from loyaltyflow.store.models import Customer, Event, FeedReader
+
+from .models import Membership, Recheck, Segment
+
+READER = SOURCE = "segments"
+EVERYBODY_FROM = 20_000  # so many candidates, and judging everybody costs less than naming them in each statement
+
+Candidates = list[int] | None  # ids of customers; None is everybody
+
+MOVE = """
+WITH matching AS MATERIALIZED ({matching}),
+entered AS (
+    INSERT INTO segments_membership (segment_id, customer_id, joined_at)
+    SELECT %s, id, %s FROM matching WHERE NOT EXISTS (
+        SELECT FROM segments_membership AS stay
+        WHERE stay.segment_id = %s AND stay.customer_id = matching.id AND stay.left_at IS NULL
+    )
+    RETURNING customer_id
+),
+departed AS (
+    UPDATE segments_membership SET left_at = %s
+    WHERE segment_id = %s AND left_at IS NULL AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
+    AND NOT EXISTS (SELECT FROM matching WHERE matching.id = customer_id)
+    RETURNING customer_id
+),
+told AS (
+    INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+    SELECT name, customer_id, %s, %s, name || ':' || %s || ':' || customer_id || ':' || %s,
+        jsonb_build_object('segment', %s)
+    FROM (
+        SELECT 'segment_entered' AS name, customer_id FROM entered
+        UNION ALL SELECT 'segment_left', customer_id FROM departed
+    ) AS moved
+    WHERE %s
+    ON CONFLICT DO NOTHING
+)
+SELECT (SELECT count(*) FROM entered), (SELECT count(*) FROM departed)
+"""
+
+SCHEDULE = """
+WITH due AS MATERIALIZED ({due}),
+done AS (
+    DELETE FROM segments_recheck
+    WHERE segment_id = %s AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
+    AND NOT EXISTS (SELECT FROM due WHERE due.id = customer_id AND due.due_at IS NOT NULL)
+)
+INSERT INTO segments_recheck AS kept (segment_id, customer_id, due_at)
+SELECT %s, id, due_at FROM due WHERE due_at IS NOT NULL
+ON CONFLICT (segment_id, customer_id) DO UPDATE SET due_at = excluded.due_at WHERE kept.due_at <> excluded.due_at
+"""
+
+
+def build(segment: Segment, now: datetime) -> int:
+    """The number of members after judging every customer at `now`; no events are recorded."""
+    with transaction.atomic():
+        held = Segment.objects.select_for_update(no_key=True).filter(pk=segment.pk).with_trees()[0]
+        _build(held, now)
+    segment.refresh_from_db(fields=["built_at", "built_from", "members_now"])
+    return segment.members_now
+
+
+def refresh(now: datetime) -> dict[str, int]:
+    """How many segments were built and how many customers entered and left, after bringing all live segments to `now`.
+
+    All counts are 0 if another process is at it, or has already been at it for a later `now`.
+    """
+    counts = Counter(built=0, entered=0, left=0)
+    with FeedReader.read(READER, now) as events:
+        if events.query.is_empty():
+            return dict(counts)
+        segments = Segment.objects.live().select_for_update(no_key=True).with_trees()
+        news = _news(events) if segments else []
+        for segment in _in_order(segments):
+            if segment.built_at is None:
+                _build(segment, now)
+                counts["built"] += 1
+            else:
+                counts.update(_follow(segment, news, now))
+    return dict(counts)
+
+
+def put_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
+    """The number of customers who were not in the static segment yet and are now; each entry is an event."""
+    with transaction.atomic():
+        return _move(segment, customers, [], now, tell=True)["entered"]
+
+
+def take_out(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
+    """The number of customers who were in the static segment and are no longer; each leaving is an event."""
+    with transaction.atomic():
+        ids = list(customers.values_list("pk", flat=True))
+        return _move(segment, Customer.objects.none(), ids, now, tell=True)["left"]
+
+
+def _build(segment: Segment, now: datetime) -> None:
+    _move(segment, segment.matching(now), None, now, tell=False)
+    _schedule(segment, None, now)
+    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
+
+
+def _follow(segment: Segment, news: Candidates, now: datetime) -> dict[str, int]:
+    """Judge the customers for whom the answer may have changed; everybody, if the question has."""
+    digest = segment.digest(now)
+    if digest != segment.built_from:
+        candidates: Candidates = None
+        Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=digest)
+    else:
+        candidates = _together(news, _due(segment, now), _moved_elsewhere(segment, now))
+    if candidates == []:
+        return {}
+    moved = _move(segment, _among(segment.matching(now), candidates), candidates, now, tell=True)
+    _schedule(segment, candidates, now)
+    return moved
+
+
+def _in_order(segments: list[Segment]) -> Iterable[Segment]:
+    """The segments, each after those it asks for; raises graphlib.CycleError if two ask for each other."""
+    by_id = {each.pk: each for each in segments}
+    order = TopologicalSorter({pk: {*each.asks_for()} & by_id.keys() for pk, each in by_id.items()})
+    return [by_id[pk] for pk in order.static_order()]
+
+
+def _news(events: QuerySet[Event]) -> Candidates:
+    """Customers to whom something happened; what segments themselves recorded is followed up at once instead."""
+    return _few(events.exclude(source=SOURCE, name__in=["segment_entered", "segment_left"]))
+
+
+def _due(segment: Segment, now: datetime) -> Candidates:
+    return _few(Recheck.objects.filter(segment=segment, due_at__lte=now))
+
+
+def _moved_elsewhere(segment: Segment, now: datetime) -> Candidates:
+    """Customers who have just entered or left a segment that this one asks for."""
+    asked = {*segment.asks_for()}
+    if not asked:
+        return []
+    return _few(Membership.objects.filter(Q(joined_at=now) | Q(left_at=now), segment__any=asked))
+
+
+def _few(rows: QuerySet[Any]) -> Candidates:
+    """The customers of the rows; None, which is everybody, if they are too many to name."""
+    ids = list(rows.order_by().values_list("customer_id", flat=True).distinct()[:EVERYBODY_FROM])
+    return ids if len(ids) < EVERYBODY_FROM else None
+
+
+def _together(*groups: Candidates) -> Candidates:
+    known = [group for group in groups if group is not None]
+    return sorted(set().union(*known)) if len(known) == len(groups) else None
+
+
+def _among(customers: QuerySet[Customer], candidates: Candidates) -> QuerySet[Customer]:
+    return customers if candidates is None else customers.filter(pk__any=candidates)
+
+
+def _move(
+    segment: Segment, matching: QuerySet[Customer], candidates: Candidates, now: datetime, tell: bool
+) -> dict[str, int]:
+    """How many entered and left: those of `matching` come in, the other candidates go out, in one statement."""
+    try:
+        select, known = compiled(matching.values("pk"))
+    except EmptyResultSet:
+        select, known = "SELECT id FROM store_customer WHERE false", ()
+    pk, moment = segment.pk, now.astimezone(UTC).isoformat()
+    entering, leaving = [pk, now, pk], [now, pk, candidates, candidates]
+    telling = [now, SOURCE, pk, moment, pk, tell]
+    with connection.cursor() as cursor:
+        cursor.execute(MOVE.format(matching=select), [*known, *entering, *leaving, *telling])
+        entered, left = cursor.fetchone()
+    if entered != left:
+        Segment.objects.filter(pk=pk).update(members_now=F("members_now") + entered - left)
+    return {"entered": entered, "left": left}
+
+
+def _schedule(segment: Segment, candidates: Candidates, now: datetime) -> None:
+    """Replace the candidates' rechecks by those that follow from what is known at `now`."""
+    flips = segment.root.flips(now) if segment.root else None
+    if flips is None:
+        _among_rechecks(segment, candidates).delete()
+        return
+    due, known = compiled(_among(Customer.objects.all(), candidates).annotate(due_at=flips).values("pk", "due_at"))
+    with connection.cursor() as cursor:
+        cursor.execute(SCHEDULE.format(due=due), [*known, segment.pk, candidates, candidates, segment.pk])
+
+
+def _among_rechecks(segment: Segment, candidates: Candidates) -> QuerySet[Recheck]:
+    rechecks = Recheck.objects.filter(segment=segment)
+    return rechecks if candidates is None else rechecks.filter(customer__any=candidates)
