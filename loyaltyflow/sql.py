@@ -27,7 +27,8 @@ models.ForeignKey.register_lookup(InArray)
 class LocalDayStart(models.Func):
     """Local midnight, in `zone`, that begins the day `days` after the day of the given instant.
 
-    Days are calendar days, so a day of 23 or 25 hours counts as one.
+    Days are calendar days, so a day of 23 or 25 hours counts as one. The instant is found from the last second of the
+    day before: a midnight that the clock skips or strikes twice would be read as the later one, that second is not.
     """
 
     output_field = models.DateTimeField()
@@ -38,7 +39,8 @@ class LocalDayStart(models.Func):
 
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         inner, parameters = compiler.compile(self.source_expressions[0])
-        sql = f"((date_trunc('day', ({inner}) AT TIME ZONE %s) + make_interval(days => %s)) AT TIME ZONE %s)"
+        midnight = f"date_trunc('day', ({inner}) AT TIME ZONE %s) + make_interval(days => %s)"
+        sql = f"((({midnight} - interval '1 second') AT TIME ZONE %s) + interval '1 second')"
         return sql, [*parameters, self.zone, self.days, self.zone]
 
     @property
@@ -54,10 +56,29 @@ class TransactionId(models.Func):
     output_field = models.BigIntegerField()
 
 
+OLDEST_RUNNING = """
+SELECT least(
+    pg_snapshot_xmax(snapshot)::text::bigint,
+    pg_current_xact_id_if_assigned()::text::bigint,
+    (
+        SELECT min(running::text::bigint) FROM pg_snapshot_xip(snapshot) AS running
+        WHERE NOT EXISTS (
+            SELECT FROM pg_stat_activity AS other
+            WHERE other.backend_xid = running::xid AND other.datname <> current_database()
+        )
+    )
+)
+FROM pg_current_snapshot() AS snapshot
+"""
+
+
 def oldest_running_transaction(using: str = "default") -> int:
-    """The lowest transaction number that is still running: rows of every lower one are either visible or gone."""
+    """The lowest transaction number that is still running: rows of every lower one are either visible or gone.
+
+    Transactions of other databases on the same server write none of our rows and are left out.
+    """
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        cursor.execute(OLDEST_RUNNING)
         return int(cursor.fetchone()[0])
 
 

@@ -26,6 +26,9 @@ class EventType(models.Model):
     properties = models.JSONField(
         default=dict, blank=True, help_text="Name and type of each property: text, number, yes_no, date or list."
     )
+    is_sent_in = models.BooleanField(
+        "may be sent in", default=True, help_text="Whether other systems may tell us through the API that it happened."
+    )
     is_built_in = models.BooleanField(default=False, editable=False)
 
     class Meta:
@@ -96,7 +99,7 @@ class FeedReader(models.Model):
             before = oldest_running_transaction()
             unseen = Event.objects.filter(reader._unseen(before, now))
             yield unseen
-            if unseen.exists():
+            if unseen.exists() or reader.occurred_until != now:
                 cls.objects.filter(pk=reader.pk).update(transaction=before, occurred_until=now)
 
     def _unseen(self, before: int, now: datetime) -> Q:
