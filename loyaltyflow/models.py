@@ -49,8 +49,8 @@ class Answer(models.Model):
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="answers", db_index=False)
     key = models.CharField(max_length=128)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of path and body.")
-    status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status; empty while the request is at work.")
-    body = models.JSONField(null=True)
+    status = models.PositiveSmallIntegerField(help_text="HTTP status.")
+    body = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

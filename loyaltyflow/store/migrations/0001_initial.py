@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='As the API says it, such as coffee_tasted.', max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Small letters, digits and _ only, such as coffee_tasted.')])),
                 ('label', models.CharField(help_text='As staff read it, such as Coffee tasted.', max_length=80)),
                 ('properties', models.JSONField(blank=True, default=dict, help_text='Name and type of each property: text, number, yes_no, date or list.')),
+                ('is_sent_in', models.BooleanField(default=True, help_text='Whether other systems may tell us through the API that it happened.', verbose_name='may be sent in')),
                 ('is_built_in', models.BooleanField(default=False, editable=False)),
             ],
             options={
