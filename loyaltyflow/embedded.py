@@ -47,6 +47,7 @@ random_page_cost = 1.1
 jit = off
 dynamic_shared_memory_type = {shared_memory}
 """
+_held: dict[Path, int] = {}
 # For tests: their data need not outlive a crash of the machine.
 NOT_DURABLE = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
@@ -58,7 +59,7 @@ def start(folder: Path, name: str, is_durable: bool = True) -> dict[str, str]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _lock(folder, "users", fcntl.LOCK_SH)  # held until this process ends
+        _held[folder] = _lock(folder, "users", fcntl.LOCK_SH)  # until this process ends or leaves
         starting = _lock(folder, "starting", fcntl.LOCK_EX)
         if not _is_running(folder):
             _start_server(folder, is_durable)
@@ -72,6 +73,13 @@ def start(folder: Path, name: str, is_durable: bool = True) -> dict[str, str]:
             "Run this as the user who made it, remove it, or set DATA_DIR to a folder of your own."
         ) from error
     return {"NAME": name, "USER": "postgres", "HOST": str(host)}
+
+
+def leave() -> None:
+    """Use no server any more, and wait a moment for those that stop because nobody else uses them."""
+    for folder in list(_held):
+        os.close(_held.pop(folder))
+        wait_until_stopped(folder, patience=3)
 
 
 def wait_until_stopped(folder: Path, patience: float = 15) -> bool:
