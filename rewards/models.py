@@ -1,9 +1,11 @@
 from decimal import Decimal
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce, Now
 
 from loyaltyflow.store.models import Customer, Order
 
@@ -25,9 +27,35 @@ class EarningRule(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="an_earning_rule_ends_after_it_starts",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def in_force(self, field: str) -> Q:
+        """Rows whose moment in `field` lies within the rule's time, the end left out."""
+        started = Q((f"{field}__gte", self.starts_at))
+        return started & Q((f"{field}__lt", self.ends_at)) if self.ends_at else started
+
+    def snapshot(self) -> dict[str, Any]:
+        """The rule as it is now, to keep with each entry."""
+        return {"rule": self.pk, "name": self.name, "points_per_unit": str(self.points_per_unit)}
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    def proved(self) -> "AccountQuerySet":
+        """With what the balance must equal: `moved`, the sum of the entries, and `left`, what is left of the lots."""
+        entries = Entry.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
+        lots = Lot.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
+        moved, left = entries.annotate(sum=Sum("points")), lots.annotate(sum=Sum("remaining"))
+        return self.annotate(
+            moved=Coalesce(Subquery(moved.values("sum")), 0), left=Coalesce(Subquery(left.values("sum")), 0)
+        )
 
 
 class Account(models.Model):
@@ -37,8 +65,23 @@ class Account(models.Model):
     balance = models.IntegerField(default=0, help_text="In points.")
     updated_at = models.DateTimeField(db_default=Now())
 
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "points account"
+
     def __str__(self) -> str:
         return f"{self.balance:,} pts"
+
+
+class EntryQuerySet(models.QuerySet["Entry"]):
+    def update(self, **fields: Any) -> int:
+        """Refused: the ledger is only added to."""
+        raise ValidationError(Entry.ONLY_ADDED)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused: the ledger is only added to."""
+        raise ValidationError(Entry.ONLY_ADDED)
 
 
 class Entry(models.Model):
@@ -47,6 +90,13 @@ class Entry(models.Model):
     class Kind(models.TextChoices):
         EARN = "earn", "Earned by a purchase"
         BOOST = "boost", "Given by a workflow"
+
+        @property
+        def event(self) -> str:
+            """The event that tells of such a movement."""
+            return "points_earned" if self is Entry.Kind.EARN else "points_given"
+
+    ONLY_ADDED = "The points ledger is only added to. Correct an entry by a new one that takes it back."
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="entries", db_index=False)
     kind = models.CharField(max_length=12, choices=Kind.choices)
@@ -57,6 +107,8 @@ class Entry(models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="entries")
     explanation = models.CharField(max_length=200, help_text="How it was worked out, as staff and customers read it.")
     rule = models.JSONField(default=dict, db_default={}, help_text="The rule as it was at the time.")
+
+    objects = EntryQuerySet.as_manager()
 
     class Meta:
         verbose_name = "points entry"
@@ -69,6 +121,16 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.points:+,} pts"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the entry; a change to one that is there is refused."""
+        if not self._state.adding:
+            raise ValidationError(self.ONLY_ADDED)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused: the ledger is only added to."""
+        raise ValidationError(self.ONLY_ADDED)
 
 
 class Lot(models.Model):

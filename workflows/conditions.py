@@ -1,17 +1,76 @@
 """Conditions about what a customer's own walk through the workflow has brought so far."""
 
-from django.db import models
+from datetime import datetime
 
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from loyaltyflow.store.models import Customer, Order
+from messaging.models import Message
 from segments.conditions import Condition
+
+from .enrolments import Enrolment, Step
 
 
 class GotMessage(Condition):
     """Has received the e-mail of an earlier step of this workflow."""
 
+    icon = "mark_email_read"
+
     step = models.ForeignKey("workflows.SendEmail", on_delete=models.PROTECT, related_name="+")
+
+    def q(self, now: datetime) -> Q:
+        under_way = Enrolment.objects.active().filter(pk=OuterRef("visit"))
+        received = [Message.Status.SENT, Message.Status.DELIVERED]
+        messages = Message.objects.filter(
+            Exists(under_way), origin=f"node:{self.step_id}", customer=OuterRef("pk"), status__in=received
+        )
+        return Q(Exists(messages.filter(sent_at__lte=now)))
+
+    def flips(self, now: datetime) -> None:
+        return None
+
+    def summary(self) -> str:
+        return f"got the message of “{self.step}”"
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        message = customer.messages.filter(origin=f"node:{self.step_id}").order_by("-visit").first()
+        return f"the message is {message.get_status_display().lower()}" if message else "no message"
 
 
 class BoughtSince(Condition):
-    """Has bought since an earlier step of this workflow, or since entering it."""
+    """Has bought since an earlier step of this workflow; since its start means since entering."""
 
-    step = models.ForeignKey("workflows.Node", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    icon = "shopping_bag"
+
+    step = models.ForeignKey(
+        "workflows.Node",
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Purchases after the customer left this step count. The start of the workflow: since entering it.",
+    )
+
+    def q(self, now: datetime) -> Q:
+        return Q(Exists(self._visits(OuterRef("pk")).filter(Exists(self._purchases(now)))))
+
+    def flips(self, now: datetime) -> None:
+        return None
+
+    def summary(self) -> str:
+        return f"bought since “{self.step}”"
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        visit = self._visits(customer.pk).first()
+        if visit is None:
+            return "has not come to the step"
+        count = customer.orders.purchases(now).filter(completed_at__gt=visit.left_at).count()
+        return f"{count:,} purchase{'' if count == 1 else 's'} since"
+
+    def _visits(self, customer: object) -> models.QuerySet[Step]:
+        active = Enrolment.Status.ACTIVE
+        return Step.objects.filter(node=self.step_id, enrolment__customer=customer, enrolment__status=active)
+
+    @staticmethod
+    def _purchases(now: datetime) -> models.QuerySet[Order]:
+        since = Order.objects.purchases(now).filter(completed_at__gt=OuterRef("left_at"))
+        return since.filter(customer=OuterRef("enrolment__customer"))

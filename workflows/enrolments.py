@@ -17,6 +17,14 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
         """Active enrolments whose time at their node has come, in workflows that move."""
         return self.active().filter(due_at__lte=now, workflow__in=Workflow.objects.moving())
 
+    def complete(self, outcome: str, now: datetime) -> int:
+        """How many came to an end, which is called `outcome`."""
+        return self.active().update(status=Enrolment.Status.COMPLETED, outcome=outcome, ended_at=now)
+
+    def leave(self, outcome: str, now: datetime) -> int:
+        """How many left on the way, because of `outcome`."""
+        return self.active().update(status=Enrolment.Status.EXITED, outcome=outcome, ended_at=now)
+
 
 class Enrolment(models.Model):
     """One customer's walk through one revision of a workflow."""

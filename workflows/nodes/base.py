@@ -1,11 +1,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Q
 from polymorphic.models import PolymorphicModel
+
+from loyaltyflow.store.events import EventQuerySet
 
 from ..graph import Edge, Revision
 
@@ -36,24 +38,34 @@ class Node(PolymorphicModel):
     icon: ClassVar[str] = "radio_button_checked"
     outlets: ClassVar[tuple[str, ...]] = ("next",)
     is_trigger: ClassVar[bool] = False
+    is_message: ClassVar[bool] = False
+    needs_message_after: ClassVar[bool] = False
 
     revision = models.ForeignKey(Revision, on_delete=models.CASCADE, related_name="nodes")
     name = models.CharField(max_length=80, blank=True, help_text="Empty: its sentence.")
 
     class Meta:
         ordering = ["pk"]
+        verbose_name = "step"
 
     def __str__(self) -> str:
         return self.name or self.summary()
 
-    def clean(self) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Refuse changes to a revision that customers walk through."""
+        Revision.must_be_draft(self.revision_id)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse to take a step out of a revision that customers walk through."""
+        Revision.must_be_draft(self.revision_id)
+        return super().delete(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse changes to a revision that customers walk through, before they are tried."""
         super().clean()
-        if self.revision_id and self.revision.status != Revision.Status.DRAFT:
-            raise ValidationError(
-                f"Revision {self.revision.number} is {self.revision.get_status_display().lower()} and no longer changes. "
-                "Make a new draft of the workflow and change that."
-            )
+        if self.revision_id:
+            Revision.must_be_draft(self.revision_id)
 
     def summary(self) -> str:
         """What the step does, as one sentence."""
@@ -61,8 +73,12 @@ class Node(PolymorphicModel):
 
     def problems(self) -> list[str]:
         """What keeps the workflow from going live, each as a sentence that says what to do."""
-        missing = [outlet for outlet in self.outlets if outlet not in {edge.outlet for edge in self.edges.all()}]
-        return [f"“{self}” has no step after “{outlet}”. Connect it to a step or an end." for outlet in missing]
+        connected = {edge.outlet for edge in self.edges.all()}
+        return [
+            f"“{self}” has no step after “{outlet}”. Connect it to a step or an end."
+            for outlet in self.outlets
+            if outlet not in connected
+        ]
 
     def due(self, now: datetime) -> datetime:
         """When the node acts on those who arrive at `now`."""
@@ -72,7 +88,31 @@ class Node(PolymorphicModel):
         """Act on the whole batch; yield each outlet with the ids of the enrolments that leave by it."""
         raise NotImplementedError(f"{type(self).__name__} must define run().")
 
+    def starters(self, events: EventQuerySet, now: datetime) -> EventQuerySet:
+        """Those of the events that make their customers enter; only a trigger has any."""
+        return events.none()
+
+    def leavers(self, events: EventQuerySet) -> EventQuerySet:
+        """Those of the events that make their customers leave on the way; only a trigger has any."""
+        return events.none()
+
+    def stays(self, now: datetime) -> Q | None:
+        """Which enrolments may go on, as this trigger sees it at `now`; None: all."""
+        return None
+
     def leads_to(self, target: "Node", outlet: str = "next") -> "Node":
         """The target, after connecting this node's outlet to it."""
         Edge.objects.update_or_create(source=self, outlet=outlet, defaults={"target": target})
         return target
+
+    def copied_to(self, revision: Revision) -> "Node":
+        """A copy of the step, without its edges, in a draft revision."""
+        return type(self).objects.create(**self._own_values(), revision=revision)
+
+    def refer_to(self, copies: dict[int, "Node"]) -> None:
+        """Let what this copied step says of other steps mean their copies (old id → copy)."""
+
+    def _own_values(self) -> dict[str, Any]:
+        skipped = {"id", "polymorphic_ctype", "revision"}
+        own = [each for each in self._meta.concrete_fields if each.name not in skipped and not each.primary_key]
+        return {each.attname: getattr(self, each.attname) for each in own}

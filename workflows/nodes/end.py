@@ -1,6 +1,8 @@
+from collections.abc import Iterator
+
 from django.db import models
 
-from .base import Node
+from .base import Batch, Node
 
 
 class End(Node):
@@ -10,3 +12,13 @@ class End(Node):
     outlets = ()
 
     outcome = models.CharField(max_length=60, default="Completed", help_text="What it means to end here.")
+
+    class Meta:
+        verbose_name = "end"
+
+    def summary(self) -> str:
+        return f"End: {self.outcome}"
+
+    def run(self, batch: Batch) -> Iterator[tuple[str, list[int]]]:
+        batch.enrolments.complete(self.outcome, batch.now)
+        yield "", batch.ids

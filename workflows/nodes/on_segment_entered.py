@@ -1,6 +1,10 @@
-from django.db import models
+from datetime import datetime
 
-from segments.models import Segment
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from loyaltyflow.store.events import EventQuerySet
+from segments.models import Membership, Segment
 
 from .base import Node
 
@@ -15,3 +19,31 @@ class OnSegmentEntered(Node):
     exit_on_leave = models.BooleanField(
         "stop when they leave it", default=True, help_text="Customers who fall out of the segment leave the workflow."
     )
+
+    class Meta:
+        verbose_name = "start: when someone enters a segment"
+
+    def summary(self) -> str:
+        return f"When someone enters the segment “{self.segment}”"
+
+    def problems(self) -> list[str]:
+        if self.segment.kind == Segment.Kind.DYNAMIC and not self.segment.is_active:
+            sentence = f"“{self}” starts with the segment “{self.segment}”, which is not active. Activate the segment."
+            return [*super().problems(), sentence]
+        return super().problems()
+
+    def starters(self, events: EventQuerySet, now: datetime) -> EventQuerySet:
+        entered = events.named("segment_entered").filter(properties__segment=self.segment_id)
+        return entered.filter(self._members(now)) if self.exit_on_leave else entered
+
+    def leavers(self, events: EventQuerySet) -> EventQuerySet:
+        if not self.exit_on_leave:
+            return events.none()
+        return events.named("segment_left").filter(properties__segment=self.segment_id)
+
+    def stays(self, now: datetime) -> Q | None:
+        return Q(self._members(now)) if self.exit_on_leave else None
+
+    def _members(self, now: datetime) -> Exists:
+        members = Membership.objects.at(now).filter(segment=self.segment_id)
+        return Exists(members.filter(customer=OuterRef("customer_id")))

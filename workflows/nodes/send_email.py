@@ -1,13 +1,46 @@
+from collections.abc import Iterator
+
 from django.db import models
 
+from messaging import outbox
 from messaging.models import EmailTemplate
 
-from .base import Node
+from .base import Batch, Node
 
 
 class SendEmail(Node):
     """Sends an e-mail."""
 
     icon = "mail"
+    is_message = True
 
     template = models.ForeignKey(EmailTemplate, on_delete=models.PROTECT, related_name="nodes")
+
+    class Meta:
+        verbose_name = "send an e-mail"
+
+    def summary(self) -> str:
+        return f"Send the e-mail “{self.template}”"
+
+    def problems(self) -> list[str]:
+        if not self.template.html:
+            sentence = f"“{self}” sends “{self.template}”, which is empty. Write the e-mail and save it."
+            return [*super().problems(), sentence]
+        return super().problems()
+
+    @property
+    def origin(self) -> str:
+        """What the outbox calls this step."""
+        return f"node:{self.pk}"
+
+    def run(self, batch: Batch) -> Iterator[tuple[str, list[int]]]:
+        outbox.post(
+            batch.enrolments,
+            campaign=self.revision.workflow.campaign_id,
+            template=self.template,
+            origin=self.origin,
+            customer="customer_id",
+            visit="pk",
+            due_at=batch.now,
+        )
+        yield "next", batch.ids
