@@ -19,13 +19,14 @@ from loyaltyflow.store.models import Customer, Event, FeedReader
 
 from .models import Membership, Recheck, Segment
 
-READER = SOURCE = "segments"
+READER = "segments"
+FOLLOWED, BY_HAND = "segments", "segments: by hand"  # the sources of their events
 EVERYBODY_FROM = 20_000  # so many candidates, and judging everybody costs less than naming them in each statement
 
 Candidates = list[int] | None  # ids of customers; None is everybody
 
 MOVE = """
-WITH matching AS MATERIALIZED ({matching}),
+WITH matching (id) AS MATERIALIZED ({matching}),
 entered AS (
     INSERT INTO segments_membership (segment_id, customer_id, joined_at)
     SELECT %s, id, %s FROM matching WHERE NOT EXISTS (
@@ -55,7 +56,7 @@ SELECT (SELECT count(*) FROM entered), (SELECT count(*) FROM departed)
 """
 
 SCHEDULE = """
-WITH due AS MATERIALIZED ({due}),
+WITH due (id, due_at) AS MATERIALIZED ({due}),
 done AS (
     DELETE FROM segments_recheck
     WHERE segment_id = %s AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
@@ -99,18 +100,18 @@ def refresh(now: datetime) -> dict[str, int]:
 def put_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
     """The number of customers who were not in the static segment yet and are now; each entry is an event."""
     with transaction.atomic():
-        return _move(segment, customers, [], now, tell=True)["entered"]
+        return _move(segment, customers, [], now, BY_HAND)["entered"]
 
 
 def take_out(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
     """The number of customers who were in the static segment and are no longer; each leaving is an event."""
     with transaction.atomic():
         ids = list(customers.values_list("pk", flat=True))
-        return _move(segment, Customer.objects.none(), ids, now, tell=True)["left"]
+        return _move(segment, Customer.objects.none(), ids, now, BY_HAND)["left"]
 
 
 def _build(segment: Segment, now: datetime) -> None:
-    _move(segment, segment.matching(now), None, now, tell=False)
+    _move(segment, segment.matching(now), None, now, source=None)
     _schedule(segment, None, now)
     Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
 
@@ -125,7 +126,7 @@ def _follow(segment: Segment, news: Candidates, now: datetime) -> dict[str, int]
         candidates = _together(news, _due(segment, now), _moved_elsewhere(segment, now))
     if candidates == []:
         return {}
-    moved = _move(segment, _among(segment.matching(now), candidates), candidates, now, tell=True)
+    moved = _move(segment, _among(segment.matching(now), candidates), candidates, now, FOLLOWED)
     _schedule(segment, candidates, now)
     return moved
 
@@ -139,7 +140,7 @@ def _in_order(segments: list[Segment]) -> Iterable[Segment]:
 
 def _news(events: QuerySet[Event]) -> Candidates:
     """Customers to whom something happened; what segments themselves recorded is followed up at once instead."""
-    return _few(events.exclude(source=SOURCE, name__in=["segment_entered", "segment_left"]))
+    return _few(events.exclude(source=FOLLOWED, name__in=["segment_entered", "segment_left"]))
 
 
 def _due(segment: Segment, now: datetime) -> Candidates:
@@ -170,18 +171,20 @@ def _among(customers: QuerySet[Customer], candidates: Candidates) -> QuerySet[Cu
 
 
 def _move(
-    segment: Segment, matching: QuerySet[Customer], candidates: Candidates, now: datetime, tell: bool
+    segment: Segment, matching: QuerySet[Customer], candidates: Candidates, now: datetime, source: str | None
 ) -> dict[str, int]:
-    """How many entered and left: those of `matching` come in, the other candidates go out, in one statement."""
+    """How many entered and left: those of `matching` come in, the other candidates go out, in one statement.
+
+    With a source, each is an event.
+    """
     try:
         select, known = compiled(matching.values("pk"))
     except EmptyResultSet:
         select, known = "SELECT id FROM store_customer WHERE false", ()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
-    entering, leaving = [pk, now, pk], [now, pk, candidates, candidates]
-    telling = [now, SOURCE, pk, moment, pk, tell]
+    parameters: list[Any] = [*known, pk, now, pk, now, pk, candidates, candidates]
     with connection.cursor() as cursor:
-        cursor.execute(MOVE.format(matching=select), [*known, *entering, *leaving, *telling])
+        cursor.execute(MOVE.format(matching=select), [*parameters, now, source, pk, moment, pk, source is not None])
         entered, left = cursor.fetchone()
     if entered != left:
         Segment.objects.filter(pk=pk).update(members_now=F("members_now") + entered - left)

@@ -29,12 +29,12 @@ class JoinedLoyalty(Condition):
 
     def flips(self, now: datetime) -> Combinable | None:
         """When the day of joining falls out of the window, or a joining or leaving that is known ahead comes."""
-        ahead = [Case(When((f"{name}__gt", now), then=F(name))) for name in ("loyalty_joined_at", "loyalty_left_at")]
+        ahead = [Case(When(Q((f"{name}__gt", now)), then=F(name))) for name in ("loyalty_joined_at", "loyalty_left_at")]
         if self.window_days is None:
             return earliest(ahead)
         zone = now.tzinfo.key  # type: ignore[union-attr]
         out = LocalDayStart(F("loyalty_joined_at"), zone, self.window_days + 1)
-        return earliest([*ahead, Case(When(self._recent(now), then=out))])
+        return earliest([*ahead, Case(When(self.q(now), then=out))])
 
     def summary(self) -> str:
         if self.window_days is None:
