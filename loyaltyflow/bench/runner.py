@@ -32,7 +32,7 @@ class Result:
 
 
 def rows(names: list[str]) -> list[type[Row]]:
-    """The rows of these names, all if there are none, in the order of their names; raises KeyError on an unknown one."""
+    """The rows of these names, or all, in the order of their names; raises KeyError on an unknown one."""
     known = {row.name: row for row in _kinds(Row) if hasattr(row, "name")}
     return [known[name] for name in names or sorted(known)]
 
@@ -47,11 +47,11 @@ def measure(row: Row, rounds: int, say: Callable[[str], object]) -> Result:
     """The best of `rounds` rounds of both sides; raises EffectsDiffer if they do not do the same."""
     best = dict.fromkeys(SIDES, 0.0)
     peak = 0
-    seen: dict[str, Any] = {}
     row.prepare()
     for number in range(rounds):
-        for side in SIDES if number % 2 == 0 else reversed(SIDES):
-            row.reset()
+        seen: dict[str, Any] = {}
+        for side in row.order or SIDES[:: (-1) ** number]:
+            row.reset(side)
             forget_peak()
             started = perf_counter()
             units = getattr(row, side)()
@@ -78,7 +78,7 @@ def _result(row: Row, floor: float, product: float, peak: int) -> Result:
 def _compare(row: Row, side: str, first: dict[str, Any], now: dict[str, Any]) -> None:
     for what, value in now.items():
         if value != first[what]:
-            raise EffectsDiffer(f"{row.name}: {what} after the {side}: {value}; after the first run: {first[what]}.")
+            raise EffectsDiffer(f"{row.name}: {what} after the {side}: {value}; after the other: {first[what]}.")
 
 
 def forget_peak() -> None:

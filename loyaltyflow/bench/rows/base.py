@@ -7,13 +7,14 @@ class Row:
     """One measurement: a floor and the product do the same work, and leave the same rows behind.
 
     `floor` and `product` return how many units of work they did. Before each of them `reset` puts everything back, and
-    after it `effects` tells what was left behind: it must be the same whoever did the work.
+    after it `effects` tells what was left behind: within a round it must be the same whoever did the work.
     """
 
     name: ClassVar[str]
     target: ClassVar[float]
     unit: ClassVar[str]
     queries: ClassVar[dict[str, str]] = {}
+    order: ClassVar[tuple[str, ...]] = ()  # who goes first; empty: they take turns
     is_share_of_time: ClassVar[bool] = False  # the ratio is product time / floor time, and lower is better
 
     def __init__(self, data: DataSet) -> None:
@@ -22,8 +23,8 @@ class Row:
     def prepare(self) -> None:
         """Make what the row needs beside the data set; called once, with every table but the shop's facts empty."""
 
-    def reset(self) -> None:
-        """Put back what the last run changed; called before each run, and not timed."""
+    def reset(self, side: str) -> None:
+        """Put back what the last run changed; called before each run, of floor or product, and not timed."""
 
     def floor(self) -> int:
         """The units of work done by hand-written SQL or the bare library."""

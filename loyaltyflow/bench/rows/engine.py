@@ -66,7 +66,7 @@ class EngineRow(Row):
         """The node that everybody stands at."""
         raise NotImplementedError(f"{type(self).__name__} must define make_node(revision).")
 
-    def reset(self) -> None:
+    def reset(self, side: str) -> None:
         execute(f"TRUNCATE {', '.join(('workflows_step', 'workflows_enrolment', *self.tables))} CASCADE")
         forget_other_facts()
         execute(ENROLMENTS, self.parameters)
