@@ -1,8 +1,9 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 urlpatterns = [
+    path("t/", include("messaging.urls")),
     path("", admin.site.urls),
 ]

@@ -1,4 +1,12 @@
-from django.db import models
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+
+from . import language
+from .mjml import Compiled, NotCompiled, compile_email
 
 
 class Category(models.TextChoices):
@@ -25,6 +33,41 @@ class EmailTemplate(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @cached_property
+    def has_sent(self) -> bool:
+        """Whether messages were made from it."""
+        return bool(self.pk) and self.messages.exists()
+
+    def compile(self) -> Compiled:
+        """The HTML and text of the body; raises ValidationError with a sentence for each mistake and its line."""
+        mistakes: dict[str, list[str]] = {}
+        for field, label in (("subject", "Subject"), ("preview", "Preview")):
+            if sentences := language.problems(getattr(self, field), label):
+                mistakes[field] = sentences
+        try:
+            compiled = compile_email(self.body, self.preview, self.category == Category.MARKETING)
+        except NotCompiled as error:
+            mistakes["body"] = error.sentences
+        if mistakes:
+            raise ValidationError(mistakes)
+        return compiled
+
+    def clean(self) -> None:
+        super().clean()
+        self.compile()
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Compile and save, with a Link for each address; raises ValidationError if it cannot be compiled."""
+        compiled = self.compile()
+        if update_fields is not None:
+            update_fields = {*update_fields, "html", "text", "updated_at"}
+        with transaction.atomic():
+            if self.pk is None:
+                super().save(*args, **kwargs)
+                args, kwargs = (), {"using": kwargs.get("using")}
+            self.html, self.text = compiled.linked(Link.numbers(self, compiled.urls))
+            super().save(*args, update_fields=update_fields, **kwargs)
+
 
 class Link(models.Model):
     """One address that a template links to, as it was written; never deleted, so that old e-mails go on working."""
@@ -37,3 +80,11 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return self.url
+
+    @classmethod
+    def numbers(cls, template: EmailTemplate, urls: Iterable[str]) -> dict[str, int]:
+        """Address → number of its link, made where it is new."""
+        if not urls:
+            return {}
+        Link.objects.bulk_create([Link(template=template, url=url) for url in urls], ignore_conflicts=True)
+        return dict(Link.objects.filter(template=template).values_list("url", "pk"))

@@ -1,7 +1,12 @@
-from django.db import models
-from django.db.models.functions import Now
+from collections.abc import Sequence
+from typing import Self
 
-from loyaltyflow.store.models import Channel
+from django.db import models, transaction
+from django.db.models import Case, Value, When
+from django.db.models.functions import Cast, Concat, JSONObject, Now
+
+from loyaltyflow.sql import insert_select
+from loyaltyflow.store.models import Event
 
 from .emails import Link
 from .messages import Message
@@ -33,22 +38,27 @@ class Engagement(models.Model):
     def __str__(self) -> str:
         return self.get_kind_display()
 
-
-class Suppression(models.Model):
-    """An address that is never written to again, because it bounced or its owner complained."""
-
-    class Reason(models.TextChoices):
-        HARD_BOUNCE = "hard_bounce", "The address does not exist"
-        COMPLAINT = "complaint", "Reported as spam"
-        STAFF = "staff", "Entered by staff"
-
-    channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
-    address = models.CharField(max_length=254, help_text="In small letters.")
-    reason = models.CharField(max_length=12, choices=Reason.choices, default=Reason.STAFF)
-    added_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["channel", "address"], name="one_suppression_per_address")]
-
-    def __str__(self) -> str:
-        return self.address
+    @classmethod
+    def record(cls, acts: Sequence[Self]) -> int:
+        """The number of acts that were written, each open and click with its event, in two statements."""
+        names = {cls.Kind.OPEN: "message_opened", cls.Kind.CLICK: "message_clicked"}
+        with transaction.atomic():
+            made = cls.objects.bulk_create(acts)
+            rows = cls.objects.filter(pk__any=[act.pk for act in made], kind__in=names)
+            name = Case(*(When(kind=kind, then=Value(name)) for kind, name in names.items()))
+            insert_select(
+                Event,
+                rows.annotate(name=name),
+                {
+                    "name": "name",
+                    "customer": "message__customer_id",
+                    "occurred_at": "at",
+                    "source": Value("messaging"),
+                    "key": Concat("name", Value(":"), Cast("pk", models.TextField()), output_field=models.TextField()),
+                    "properties": JSONObject(
+                        message="message_id", campaign="message__campaign_id", is_machine="is_machine"
+                    ),
+                },
+                ignore_conflicts=True,
+            )
+        return len(made)

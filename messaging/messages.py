@@ -1,19 +1,111 @@
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import connections, models, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Cast, Concat, JSONObject, Lower, Now
 
-from loyaltyflow.store.models import Channel, Customer
+from loyaltyflow.sql import insert_select
+from loyaltyflow.store.models import Channel, Consent, Customer, Event
 
 from .campaigns import Campaign
 from .emails import Category, EmailTemplate
+from .suppression import Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this process alone may hand over, and what it needs to do so."""
+
+    id: int
+    customer: int
+    template: int
+    category: str
+    origin: str
+    visit: int
+    values: dict[str, Any]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message when it was handed over."""
+
+    id: int
+    status: str
+    reason: str = ""
+    detail: str = ""
+    subject: str = ""
+    provider_id: str = ""
+
+
+RECORD = """
+UPDATE messaging_message AS m
+SET status = o.status, reason = o.reason, detail = o.detail, subject = o.subject, provider_id = o.provider_id,
+    sent_at = CASE WHEN o.status = 'sent' THEN %s::timestamptz END
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+     AS o (id, status, reason, detail, subject, provider_id)
+WHERE m.id = o.id AND m.status IN ('sending', 'uncertain')
+"""
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def due(self, now: datetime) -> "MessageQuerySet":
         """Pending messages whose time has come."""
         return self.filter(status=Message.Status.PENDING, due_at__lte=now)
+
+    def reasons_not_to_send(self, channel: str, address: str) -> "MessageQuerySet":
+        """Each with `to`, where it would go, and `refusal`, the reason why it must not go there now, or "".
+
+        The customer's latest word counts, whenever it was given. `address` leads to where the channel writes.
+        """
+        last_word = Consent.objects.filter(customer=OuterRef("customer"), channel=channel)
+        marketing = Q(category=Category.MARKETING)
+        suppressed = Suppression.objects.filter(channel=channel, address=Lower(OuterRef(address)))
+        return self.annotate(
+            to=F(address),
+            word=Subquery(last_word.order_by("-given_at", "-pk").values("status")[:1]),
+            refusal=Case(
+                When(to="", then=Value(Message.Reason.NO_ADDRESS)),
+                When(Exists(suppressed), then=Value(Message.Reason.SUPPRESSED)),
+                When(marketing & Q(word=Consent.Status.OPTED_OUT), then=Value(Message.Reason.OPTED_OUT)),
+                When(
+                    marketing & (Q(word=None) | ~Q(word=Consent.Status.OPTED_IN)), then=Value(Message.Reason.NO_CONSENT)
+                ),
+                default=Value(""),
+                output_field=models.CharField(),
+            ),
+        )
+
+    def stuck(self, before: datetime) -> "MessageQuerySet":
+        """Claimed at or before that moment and never recorded: their worker died."""
+        return self.filter(status=Message.Status.SENDING, claimed_at__lte=before)
+
+    def give_back(self, ids: Sequence[int], claimed_at: datetime) -> int:
+        """The number of claimed messages, not handed over, that are pending again."""
+        mine = self.filter(pk__any=ids, status=Message.Status.SENDING, claimed_at=claimed_at)
+        return mine.update(status=Message.Status.PENDING, claimed_at=None)
+
+    def stop(self) -> int:
+        """The number of pending messages that staff stopped."""
+        pending = self.filter(status=Message.Status.PENDING)
+        return pending.update(status=Message.Status.BLOCKED, reason=Message.Reason.STOPPED)
+
+    def send_again(self, now: datetime) -> int:
+        """The number of uncertain messages that are pending once more."""
+        uncertain = self.filter(status=Message.Status.UNCERTAIN)
+        return uncertain.update(status=Message.Status.PENDING, due_at=now, claimed_at=None, detail="")
+
+    def count_as_sent(self) -> int:
+        """The number of uncertain messages that now count as sent, at the moment they were claimed."""
+        with transaction.atomic():
+            ids = list(self.filter(status=Message.Status.UNCERTAIN).select_for_update().values_list("pk", flat=True))
+            rows = Message.objects.filter(pk__any=ids)
+            counted = rows.update(status=Message.Status.SENT, sent_at=F("claimed_at"))
+            Message.tell_sent(ids)
+        return counted
 
     def went_out(self) -> "MessageQuerySet":
         """Accepted by the provider, whatever became of them after."""
@@ -80,3 +172,37 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} to {self.customer}"
+
+    @classmethod
+    def record(cls, outcomes: Collection[Outcome], now: datetime) -> int:
+        """The number of messages whose outcome was written, with a message_sent event for each that was sent.
+
+        A message that staff have decided on meanwhile keeps their decision.
+        """
+        if not outcomes:
+            return 0
+        columns = ("id", "status", "reason", "detail", "subject", "provider_id")
+        arrays = [[getattr(outcome, column) for outcome in outcomes] for column in columns]
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            cursor.execute(RECORD, [now, *arrays])
+            written = int(cursor.rowcount)
+            cls.tell_sent([outcome.id for outcome in outcomes if outcome.status == cls.Status.SENT])
+        return written
+
+    @classmethod
+    def tell_sent(cls, ids: Sequence[int]) -> int:
+        """The number of message_sent events that were news."""
+        rows = cls.objects.filter(pk__any=ids, status=cls.Status.SENT)
+        return insert_select(
+            Event,
+            rows,
+            {
+                "name": Value("message_sent"),
+                "customer": "customer_id",
+                "occurred_at": "sent_at",
+                "source": Value("messaging"),
+                "key": Concat(Value("message_sent:"), Cast("pk", models.TextField()), output_field=models.TextField()),
+                "properties": JSONObject(message="pk", campaign="campaign_id"),
+            },
+            ignore_conflicts=True,
+        )

@@ -2,7 +2,8 @@
 
 from .campaigns import Campaign
 from .emails import EmailTemplate, Link
-from .engagement import Engagement, Suppression
+from .engagement import Engagement
 from .messages import Message
+from .suppression import Suppression
 
 __all__ = ["Campaign", "EmailTemplate", "Engagement", "Link", "Message", "Suppression"]

@@ -1,0 +1,121 @@
+"""The variables language of templates: Liquid, with strict limits, and errors that staff can act on."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+from urllib.parse import quote
+
+from liquid import BoundTemplate, Environment
+from liquid.exceptions import LiquidError, UndefinedError
+from liquid.undefined import FalsyStrictUndefined
+
+from .values import Values, known_names
+
+PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+RANGE = re.compile(r"\([^()]*\.\.[^()]*\)")
+LEFT_OUT_TAGS = ("include", "render", "liquid", "tablerow", "increment", "decrement", "doc", "ifchanged")
+LEFT_OUT_FILTERS = ("safe", "escapejs")
+
+__all__ = ["ADDRESS", "HTML", "LiquidError", "TEXT", "UndefinedError", "parse", "problems", "unescaped"]
+
+
+class Missing(FalsyStrictUndefined):
+    """A value that is not known: false in an `if`, replaced by `default`, and an error anywhere else."""
+
+    __slots__ = ()
+    force_liquid_default = True
+
+
+class Language(Environment):
+    """Liquid without files, without unsafe output, and with an end to every loop."""
+
+    loop_iteration_limit = 1_000
+    output_stream_limit = 400_000
+    local_namespace_limit = 100_000
+    block_nesting_limit = 15
+
+    def __init__(self, autoescape: bool) -> None:
+        super().__init__(undefined=Missing, autoescape=autoescape)
+        for tag in LEFT_OUT_TAGS:
+            del self.tags[tag]
+        for name in LEFT_OUT_FILTERS:
+            del self.filters[name]
+
+
+HTML = Language(autoescape=True)
+TEXT = Language(autoescape=False)
+ADDRESS = Language(autoescape=False)
+ADDRESS.filters["url_encode"] = str  # every value in an address is encoded already
+
+
+def encoded(value: Any) -> Any:
+    """The value with each text in it percent-encoded, so that inside an address it cannot be more than a word."""
+    if isinstance(value, str):
+        return quote(value, safe="")
+    if isinstance(value, dict):
+        return {name: encoded(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [encoded(each) for each in value]
+    return value
+
+
+def unescaped(source: str) -> str:
+    """The source with `&lt;`, `&quot;` and the like inside variables and tags written as the signs they mean."""
+    return PIECE.sub(lambda piece: unescape(piece[0]), source)
+
+
+def parse(source: str, language: Language = HTML) -> BoundTemplate:
+    """The compiled template; raises LiquidError with the place of the first mistake."""
+    return language.from_string(source)
+
+
+def problems(source: str, where: str) -> list[str]:
+    """What is wrong with the variables of a source, each as a sentence that names the line; `where` is its field."""
+    try:
+        template = parse(source)
+    except LiquidError as error:
+        return [f"{_place(error, source, where)}: {_sentence(error)}"]
+    found = [f"{where}, line {_line(source, at)}: {sentence}" for at, sentence in _refused(source)]
+    analysis = template.analyze()
+    for name, spans in analysis.filters.items():
+        if name not in HTML.filters:
+            line = _line(source, spans[0].index)
+            found.append(f"{where}, line {line}: “{name}” is not a filter. Expected one of {_list(HTML.filters)}.")
+    for variables in analysis.globals.values():
+        for variable in variables:
+            if not _is_known(variable.segments):
+                line, name = _line(source, variable.span.index), ".".join(map(str, variable.segments))
+                found.append(f"{where}, line {line}: “{name}” is not known. Expected one of {_list(known_names())}.")
+    return found
+
+
+def _refused(source: str) -> Iterator[tuple[int, str]]:
+    for piece in PIECE.finditer(source):
+        if RANGE.search(piece[0]) and not re.match(r"\{%-?\s*for\b", piece[0]):
+            yield piece.start(), "a range such as (1..5) may stand in a “for” only."
+
+
+def _is_known(segments: list[Any]) -> bool:
+    provider = Values.registry.get(str(segments[0]))
+    if provider is None or len(segments) < 2:
+        return False
+    return provider.takes_any_name or segments[1] in provider.names
+
+
+def _line(source: str, index: int) -> int:
+    return source.count("\n", 0, max(index, 0)) + 1
+
+
+def _place(error: LiquidError, source: str, where: str) -> str:
+    context = error.context()
+    return f"{where}, line {context[0]}" if context else f"{where}, line {_line(source, len(source))}"
+
+
+def _sentence(error: LiquidError) -> str:
+    said = str(error.message).replace("'", "”").replace(" ”", " “")
+    return f"{said}. Expected variables as {{{{ customer.first_name }}}} and tags as {{% if … %}} … {{% endif %}}."
+
+
+def _list(names: Any) -> str:
+    return ", ".join(sorted(names))

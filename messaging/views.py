@@ -1,0 +1,138 @@
+"""What customers reach from an e-mail: the open pixel, tracked links, and unsubscribing."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from loyaltyflow.store.events import happened
+from loyaltyflow.store.models import Consent, Customer, StoreSettings
+
+from .models import Engagement, Link, Message
+from .render import address_of
+from .tokens import message_of
+
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+TOO_SOON = timedelta(seconds=2)
+SCANNERS = (
+    "barracuda",
+    "bot",
+    "crawler",
+    "google-safety",
+    "mimecast",
+    "ms-office",
+    "msoffice",
+    "preview",
+    "proofpoint",
+    "python-",
+    "safelinks",
+    "scan",
+    "spider",
+    "symantec",
+    "trendmicro",
+    "urldefense",
+    "curl/",
+    "wget/",
+)
+
+
+def of_message(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view, given the message that its token was made for; a page with status 404 if we made no such token."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, token: str, **rest: int) -> HttpResponse:
+        number = message_of(token)
+        message = Message.objects.filter(pk=number).first() if number is not None else None
+        if message is None:
+            return render(request, "messaging/unknown_link.html", {"store": StoreSettings.load()}, status=404)
+        return view(request, message, **rest)
+
+    return inner
+
+
+@never_cache
+@require_safe
+@of_message
+def opened(request: HttpRequest, message: Message) -> HttpResponse:
+    """A transparent pixel; seeing it is an open."""
+    if request.method == "GET":
+        _record(request, message, Engagement.Kind.OPEN)
+    return HttpResponse(PIXEL, content_type="image/gif")
+
+
+@never_cache
+@require_safe
+@of_message
+def clicked(request: HttpRequest, message: Message, link: int) -> HttpResponse:
+    """The way to the address that the template's author wrote, and no other."""
+    target = get_object_or_404(Link, pk=link, template=message.template_id)
+    if request.method == "GET":
+        _record(request, message, Engagement.Kind.CLICK, target)
+    return HttpResponseRedirect(address_of(target, message, timezone.now()))
+
+
+@csrf_exempt  # The token is the proof; inboxes post here with no cookie (RFC 8058).
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@of_message
+def unsubscribe(request: HttpRequest, message: Message) -> HttpResponse:
+    """A page that asks; only its button, or the inbox's own, changes anything."""
+    if request.method == "POST":
+        opt_out(message, timezone.now(), request.POST.get("List-Unsubscribe") == "One-Click")
+    context = {"store": StoreSettings.load(), "done": request.method == "POST", "address": _masked(message.address)}
+    return render(request, "messaging/unsubscribe.html", context)
+
+
+def opt_out(message: Message, now: datetime, one_click: bool) -> bool:
+    """Whether this was news: the message's customer opted out of its channel, with consent row, act and event."""
+    source = "one-click unsubscribe" if one_click else "unsubscribe link"
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().only("pk").get(pk=message.customer_id)
+        words = Consent.objects.filter(customer=customer, channel=message.channel).order_by("-given_at", "-pk")
+        latest = words.first()
+        if latest and latest.status == Consent.Status.OPTED_OUT:
+            return False
+        given_at = max(now, latest.given_at) if latest else now
+        word = Consent.objects.create(
+            customer=customer,
+            channel=message.channel,
+            status=Consent.Status.OPTED_OUT,
+            source=source,
+            proof=f"Message {message.pk} to {message.address}",
+            given_at=given_at,
+        )
+        Engagement.record([Engagement(message=message, kind=Engagement.Kind.UNSUBSCRIBE, at=now)])
+        key = f"unsubscribed:{word.pk}"
+        happened("unsubscribed", customer.pk, now, key, "messaging", message=message.pk, channel=message.channel)
+    return True
+
+
+def _record(request: HttpRequest, message: Message, kind: str, link: Link | None = None) -> None:
+    now = timezone.now()
+    machine = _is_machine(request, kind, message, now)
+    Engagement.record([Engagement(message=message, kind=kind, at=now, link=link, is_machine=machine)])
+
+
+def _is_machine(request: HttpRequest, kind: str, message: Message, now: datetime) -> bool:
+    """Whether a mail scanner or privacy proxy asked: by its name, or because it clicked faster than people do."""
+    agent = request.headers.get("User-Agent", "").lower()
+    if not agent or any(name in agent for name in SCANNERS):
+        return True
+    if kind == Engagement.Kind.OPEN:
+        return agent == "mozilla/5.0"  # All that Apple's privacy proxy says of itself.
+    left_at = message.sent_at or message.claimed_at
+    return left_at is not None and timedelta(0) <= now - left_at < TOO_SOON
+
+
+def _masked(address: str) -> str:
+    """The address with most of its name hidden: the page may be forwarded."""
+    name, at, host = address.partition("@")
+    return f"{name[:1]}…{at}{host}" if at else ""
