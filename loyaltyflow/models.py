@@ -1,5 +1,11 @@
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import Q
 
 
 class TickRun(models.Model):
@@ -41,6 +47,30 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @staticmethod
+    def digest_of(secret: str) -> str:
+        return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def give_secret(self) -> str:
+        """The new secret of this unsaved key: the only time that it can be seen."""
+        self.prefix = f"lf_{secrets.token_hex(4)}"
+        secret = f"{self.prefix}_{secrets.token_urlsafe(32)}"
+        self.digest = self.digest_of(secret)
+        return secret
+
+    @classmethod
+    def issue(cls, name: str, scopes: Iterable[str]) -> tuple["ApiKey", str]:
+        """A new key and its secret, which is not kept."""
+        key = cls(name=name, scopes=list(scopes))
+        secret = key.give_secret()
+        key.save()
+        return key, secret
+
+    def touch(self, now: datetime) -> None:
+        """Note that it was used, at most once a minute."""
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
+        ApiKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
 
 class Answer(models.Model):

@@ -1,7 +1,10 @@
 from datetime import datetime, timedelta
 
-from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat, JSONObject
+
+from loyaltyflow.sql import insert_select
 
 from .customers import Customer
 from .events import Event
@@ -51,3 +54,24 @@ class Cart(models.Model):
 
     def __str__(self) -> str:
         return f"Cart {self.external_id}"
+
+
+@transaction.atomic
+def abandon(now: datetime) -> dict[str, int]:
+    """The number of carts that were found left behind; each becomes one cart_abandoned event, once.
+
+    It happened when the cart had been idle for as long as the store's settings say, not when we looked.
+    """
+    idle = timedelta(minutes=StoreSettings.load().cart_idle_minutes)
+    left = Cart.objects.left_behind(now, idle).select_for_update(skip_locked=True, of=("self",))
+    carts = Cart.objects.filter(pk__any=list(left.values_list("pk", flat=True)))
+    event = {
+        "name": Value("cart_abandoned"),
+        "customer": "customer_id",
+        "occurred_at": F("updated_at") + idle,
+        "source": "source",
+        "key": Concat(Value("cart_abandoned:"), Cast("pk", models.TextField())),
+        "properties": JSONObject(cart=F("pk"), items=F("items"), value=Cast("value", models.TextField())),
+    }
+    insert_select(Event, carts, event, ignore_conflicts=True)
+    return {"left behind": carts.update(abandoned_at=F("updated_at") + idle)}
