@@ -30,7 +30,8 @@ test: $(INSTALLED) ## Check style, types, imports, migrations and settings, then
 	$(PYTHON) manage.py makemigrations --check
 	$(PYTHON) manage.py check --fail-level WARNING
 	LOCAL=false SECRET_KEY="$$($(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(50))')" ALLOWED_HOSTS=shop.example.com \
-		DATABASE_URL=postgresql://localhost/loyaltyflow $(PYTHON) manage.py check --deploy --fail-level WARNING
+		DATABASE_URL=postgresql://localhost/loyaltyflow EMAIL_URL=smtp+tls://localhost:587 \
+		$(PYTHON) manage.py check --deploy --fail-level WARNING
 	pytest
 
 lint: export LOCAL := true

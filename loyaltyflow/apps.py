@@ -3,6 +3,8 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from . import checks  # noqa: F401 - they register themselves
+
 
 class LoyaltyFlowConfig(AppConfig):
     name = "loyaltyflow"
