@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, Event, FeedReader
 
-from .models import Membership, Recheck, Segment
+from .models import Membership, Recheck, Segment, SegmentQuerySet
 
 READER = "segments"
 FOLLOWED, BY_HAND = "segments", "segments: by hand"  # the sources of their events
@@ -95,6 +95,21 @@ def refresh(now: datetime) -> dict[str, int]:
             else:
                 counts.update(_follow(segment, news, now))
     return dict(counts)
+
+
+def activate(segments: SegmentQuerySet, now: datetime) -> int:
+    """The number of segments that are kept up to date from now on; each is built, without events."""
+    with transaction.atomic():
+        asleep = segments.filter(is_active=False).select_for_update(no_key=True).with_trees()
+        Segment.objects.filter(pk__any=[each.pk for each in asleep]).update(is_active=True)
+        for each in _in_order([each for each in asleep if each.kind == Segment.Kind.DYNAMIC]):
+            _build(each, now)
+    return len(asleep)
+
+
+def deactivate(segments: SegmentQuerySet) -> int:
+    """The number of segments that are no longer kept up to date; their members stay as they are until then."""
+    return segments.filter(is_active=True).update(is_active=False, built_at=None, built_from="")
 
 
 def put_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:

@@ -40,7 +40,7 @@ class Condition(PolymorphicModel):
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
-        return self.summary()
+        return str(self.get_real_instance().summary())
 
     def save(self, *args: object, **kwargs: object) -> None:
         """Keep `tree` pointing at the top, so that a whole tree is read at once."""
@@ -116,6 +116,16 @@ def plant(tops: Iterable[Condition]) -> None:
         below.setdefault(row.parent_id, []).append(row)
     for row in [*tops, *rows]:
         row.__dict__["_parts"] = below.get(row.pk, [])
+
+
+def prefetch_references(conditions: Iterable[Condition]) -> None:
+    """Read what the conditions name, such as products, with one query for each such field of each type."""
+    by_type: dict[type[Condition], list[Condition]] = {}
+    for each in conditions:
+        by_type.setdefault(type(each), []).append(each)
+    for kind, rows in by_type.items():
+        own = [each for each in kind._meta.concrete_fields if each.model is not Condition and not each.primary_key]
+        models.prefetch_related_objects(rows, *(each.name for each in own if each.is_relation))
 
 
 def day_start(now: datetime, days_ago: int) -> datetime:

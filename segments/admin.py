@@ -1,0 +1,187 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Max, Q
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.views import ChangeList
+
+from loyaltyflow.store.models import Customer, StoreSettings
+
+from . import refresh
+from .checks import condition_types
+from .conditions import Condition
+from .conditions.all_of import AllOf
+from .conditions.base import prefetch_references
+from .models import Membership, Segment, SegmentQuerySet
+
+
+class SegmentList(ChangeList):  # type: ignore[misc]
+    def get_results(self, request: HttpRequest) -> None:
+        """The rows of the page, each with its condition tree and what that names."""
+        super().get_results(request)
+        self.result_list = self.result_list.with_trees()
+        prefetch_references(part for each in self.result_list if each.root for part in each.root.walk())
+
+
+@admin.register(Segment)
+class SegmentAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ["name", "in_words", "members_now", "is_active", "built_at"]
+    list_filter = ["is_active", "kind"]
+    search_fields = ["name", "description"]
+    fields = ["name", "description", "kind", "is_active", "built_at"]
+    readonly_fields = ["is_active", "built_at"]
+    actions = ["activate", "deactivate"]
+    change_form_outer_after_template = "admin/segments/segment/conditions.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SegmentList
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
+        return [*self.readonly_fields, "kind"] if obj else [*self.readonly_fields]
+
+    @display(description="in words")
+    def in_words(self, segment: Segment) -> str:
+        return segment.summary()
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        """Give a new dynamic segment its top group, to which staff add conditions."""
+        if obj.kind == Segment.Kind.DYNAMIC and obj.root is None:
+            obj.root = AllOf.objects.create()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Segment, post_url_continue: str | None = None) -> HttpResponse:
+        """To the page of the new segment, where conditions are added."""
+        messages.success(request, f"“{obj}” was made. Add its conditions, then activate it.")
+        return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The segment with its conditions, how many customers meet them now and, if asked, why one of them does."""
+        segment = Segment.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        about = _about(segment, request.GET.get("customer", "").strip()) if segment else {}
+        page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
+        return page
+
+    @action(description="Activate: build and keep up to date")
+    def activate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
+        roots = [(each, each.root) for each in queryset.with_trees()]
+        bare = [each for each, root in roots if root is not None and root.takes_parts and not root.parts()]
+        for each in bare:
+            messages.error(request, f"“{each}” has no conditions, so everybody would be in it. Add one first.")
+        count = refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now())
+        messages.success(request, f"{count} activated. Those who are in now were taken in without events.")
+
+    @action(description="Deactivate: leave the members as they are")
+    def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
+        messages.success(request, f"{refresh.deactivate(queryset)} deactivated.")
+
+
+def _now() -> Any:
+    return StoreSettings.load().local(timezone.now())
+
+
+def _about(segment: Segment, wanted: str) -> dict[str, Any]:
+    """What the segment's page shows beside its form; `wanted` is the e-mail address or number of a customer."""
+    now = _now()
+    about: dict[str, Any] = {"segment": segment, "meeting": segment.count(now), "wanted": wanted}
+    if wanted:
+        named = Q(email__iexact=wanted) | (Q(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else Q())
+        customer = Customer.objects.filter(named).first()
+        about["customer"] = customer
+        about["why"] = segment.explain(customer, now) if customer else None
+    return about
+
+
+class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):  # type: ignore[misc]
+    """The form of one condition; it leads back to the segment that the condition belongs to."""
+
+    base_model = Condition
+    exclude = ["position"]
+    autocomplete_fields: list[str] = []
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The group it stands in is known from the link and is not asked for."""
+        if db_field.name == "parent":
+            kwargs["widget"] = forms.HiddenInput()
+            return db_field.formfield(**kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Condition, form: Any, change: bool) -> None:
+        """A new condition stands last in its group."""
+        if not change:
+            last = Condition.objects.filter(parent=obj.parent_id).aggregate(last=Max("position"))["last"]
+            obj.position = 0 if last is None else last + 1
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: Condition, post_url_continue: str | None = None) -> HttpResponse:
+        return HttpResponseRedirect(_home(obj))
+
+    def response_change(self, request: HttpRequest, obj: Condition) -> HttpResponse:
+        return HttpResponseRedirect(_home(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Condition | None = None) -> bool:
+        """The top of a tree goes with what it belongs to."""
+        return (obj is None or obj.parent_id is not None) and super().has_delete_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Condition) -> None:
+        request.home = _home(obj)  # type: ignore[attr-defined]  # asked for when it is gone
+        super().delete_model(request, obj)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        messages.success(request, f"Removed: {obj_display}.")
+        return HttpResponseRedirect(request.home)  # type: ignore[attr-defined]
+
+
+def _home(condition: Condition) -> str:
+    """The page of the segment whose tree it is in; of all segments, if it is in none."""
+    segment = Segment.objects.filter(root=condition.tree_id or condition.pk).first()
+    if segment is None:
+        return reverse("admin:segments_segment_changelist")
+    return reverse("admin:segments_segment_change", args=[segment.pk])
+
+
+@admin.register(Condition)
+class AnyConditionAdmin(PolymorphicParentModelAdmin, ModelAdmin):  # type: ignore[misc]
+    """Which type of condition to add; each type has its own form."""
+
+    base_model = Condition
+    child_models = condition_types()
+
+    def get_child_type_choices(self, request: HttpRequest, action: str) -> list[tuple[int, str]]:
+        """The types that make sense of a segment."""
+        offered = [kind for kind in condition_types() if kind.asked_of_segments]
+        types = ContentType.objects.get_for_models(*offered, for_concrete_models=False)
+        return [(types[kind].pk, str(kind._meta.verbose_name).capitalize()) for kind in offered]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+for kind in condition_types():
+    admin.site.register(kind, ConditionAdmin)
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ["customer", "segment", "joined_at", "left_at"]
+    list_filter = ["segment", ("left_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["customer", "segment"]
+    search_fields = ["customer__email", "customer__last_name"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        return False
