@@ -22,3 +22,7 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return self.address
+
+    def clean(self) -> None:
+        """Keep addresses in small letters, as they are compared."""
+        self.address = self.address.strip().lower()

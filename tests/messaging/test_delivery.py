@@ -11,7 +11,7 @@ from messaging.models import Engagement, Message
 
 from . import world
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_one_click_unsubscribe_over_a_real_mail_server(sink, client, now):
