@@ -1,12 +1,17 @@
-"""The system's own pages: what the tick did."""
+"""The system's own pages: what the tick did, and who may send us facts."""
 
-from django.contrib import admin
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 
-from .models import TickRun
+from .models import ApiKey, TickRun
 
 
 @admin.register(TickRun)
@@ -46,3 +51,50 @@ class TickRunAdmin(ModelAdmin):
 
 def _counts(stage: dict[str, dict[str, int]]) -> str:
     return ", ".join(f"{number:,} {what}" for what, number in stage["counts"].items() if number)
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A name, and what the key may send."""
+
+    scopes = forms.MultipleChoiceField(
+        label="May send", choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scopes"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ModelAdmin):
+    form = ApiKeyForm
+    list_display = ["name", "prefix", "may_send", "created_at", "last_used_at", "is_good"]
+    fields = ["name", "scopes", "prefix", "created_at", "last_used_at", "revoked_at"]
+    readonly_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
+    actions = ["revoke"]
+
+    @admin.display(description="May send")
+    def may_send(self, key: ApiKey) -> str:
+        return ", ".join(str(ApiKey.Scope(scope).label) for scope in key.scopes)
+
+    @admin.display(description="Good", boolean=True)
+    def is_good(self, key: ApiKey) -> bool:
+        return key.revoked_at is None
+
+    @admin.action(description="Revoke the chosen keys")
+    def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        count = keys.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.message_user(request, f"{count} keys were revoked; nothing can be sent with them any more.")
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        return self.fields if obj else ["name", "scopes"]
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """Show the secret of a new key, this once."""
+        secret = "" if change else obj.give_secret()
+        super().save_model(request, obj, form, change)
+        if secret:
+            self.message_user(request, f"Copy the key now, it is not shown again: {secret}", messages.WARNING)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False

@@ -283,14 +283,14 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(send, django_asser
     assert statements(2, 10) == statements(1000, 1000)
 
 
-def test_the_description_names_every_column(client):
+def test_the_description_names_every_column(client, db):
     response = client.get("/api/v1/schema", headers={"Accept": "application/json"})
     text = json.dumps(response.json()) if response["Content-Type"].startswith("application/json") else response.content.decode()
     for word in ("/api/v1/customers", "loyalty_joined_at", "line_number", "Idempotency-Key", "bearer"):
         assert word in text
 
 
-def test_the_documentation_has_no_inline_script(client):
+def test_the_documentation_has_no_inline_script(client, db):
     page = client.get("/api/v1/docs/").content.decode()
     assert "<script>" not in page
     assert client.get("/api/v1/docs/?script").status_code == 200

@@ -1,0 +1,196 @@
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+
+from loyaltyflow.store.events import happened
+from loyaltyflow.store.intake import Context, cells
+from loyaltyflow.store.models import Consent, Customer, ExternalId, StoreSettings, Tag, Tagging
+
+from ..templatetags import figures as written
+from .base import ReadOnlyAdmin, StoreAdmin
+
+
+class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Reads addresses, phones and states the way the imports do."""
+
+    class Meta:
+        model = Customer
+        fields = "__all__"  # noqa: DJ007  the admin's fieldsets choose
+
+    def _cleaned(self, name: str, clean: cells.Cleaner) -> str:
+        text = self.cleaned_data.get(name) or ""
+        store = StoreSettings.load()
+        try:
+            return clean(text, Context.of(store, timezone.now(), "admin")) if text else ""
+        except ValueError as error:
+            raise ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}") from None
+
+    def clean_email(self) -> str:
+        return self._cleaned("email", cells.email)
+
+    def clean_phone(self) -> str:
+        return self._cleaned("phone", cells.phone)
+
+    def clean_country(self) -> str:
+        return self._cleaned("country", cells.country)
+
+    def clean_time_zone(self) -> str:
+        return self._cleaned("time_zone", cells.time_zone)
+
+    def clean_language(self) -> str:
+        return self._cleaned("language", cells.language)
+
+    def clean(self) -> dict[str, Any]:
+        known = super().clean() or self.cleaned_data
+        if state := known.get("state"):
+            try:
+                known["state"] = cells.state(state, known.get("country") or StoreSettings.load().country)
+            except ValueError as error:
+                self.add_error("state", str(error).removeprefix("state: "))
+        self._check_birthday(known)
+        return known
+
+    def _check_birthday(self, known: dict[str, Any]) -> None:
+        year, month, day = (known.get(f"birth_{part}") for part in ("year", "month", "day"))
+        if month is None and day is None:
+            return
+        try:
+            datetime(year or 2000, month or 0, day or 0)  # noqa: DTZ001  only to see whether the day exists
+        except ValueError:
+            self.add_error("birth_day", "There is no such day. Give both the month and the day, or neither.")
+
+
+class TaggingInline(TabularInline):
+    model = Tagging
+    fields = ["tag", "added_at", "added_by"]
+    readonly_fields = ["added_at", "added_by"]
+    autocomplete_fields = ["tag"]
+    extra = 0
+    tab = True
+
+
+class ConsentInline(TabularInline):
+    """The words given so far; a new one is added below them, none is changed."""
+
+    model = Consent
+    fields = ["channel", "status", "source", "proof", "given_at"]
+    readonly_fields = ["given_at"]
+    ordering = ["-given_at", "-pk"]
+    extra = 0
+    tab = True
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ExternalIdInline(TabularInline):
+    model = ExternalId
+    extra = 0
+    tab = True
+
+
+@admin.register(Customer)
+class CustomerAdmin(StoreAdmin):
+    form = CustomerForm
+    list_display = ["who", "email", "phone", "state", "member_since", "known_since"]
+    list_filter = [
+        "state",
+        ("taggings__tag", RelatedDropdownFilter),
+        ("loyalty_joined_at", RangeDateTimeFilter),
+        ("registered_at", RangeDateTimeFilter),
+    ]
+    search_fields = ["email", "phone", "first_name", "last_name", "external_ids__external_id"]
+    search_help_text = "Name, e-mail address, phone number or number in another system"
+    ordering = ["-pk"]
+    inlines = [TaggingInline, ConsentInline, ExternalIdInline]
+    readonly_fields = ["created_at", "updated_at"]
+    fieldsets = [
+        (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("gender", "language")]}),
+        ("Birthday", {"fields": [("birth_month", "birth_day", "birth_year")]}),
+        ("Lives in", {"fields": [("state", "country"), ("postal_code", "time_zone")]}),
+        ("Account", {"fields": [("registered_at", "profile_completed_at"), ("created_at", "updated_at")]}),
+        ("Loyalty programme", {"fields": [("loyalty_joined_at", "loyalty_left_at")]}),
+    ]
+
+    @admin.display(description="Customer", ordering="last_name")
+    def who(self, customer: Customer) -> str:
+        return str(customer)
+
+    @admin.display(description="Member since", ordering="loyalty_joined_at")
+    def member_since(self, customer: Customer) -> str:
+        if customer.loyalty_left_at and customer.loyalty_left_at <= timezone.now():
+            return f"Left {written.moment(customer.loyalty_left_at)}"
+        return written.moment(customer.loyalty_joined_at) if customer.loyalty_joined_at else ""
+
+    @admin.display(description="Account since", ordering="registered_at")
+    def known_since(self, customer: Customer) -> str:
+        return written.moment(customer.registered_at) if customer.registered_at else ""
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:
+        now = timezone.now()
+        obj.updated_at = now
+        super().save_model(request, obj, form, change)
+        if not change:
+            happened("contact_added", obj.pk, now, f"contact_added:{obj.pk}", "admin")
+        elif form.changed_data:
+            happened("customer_updated", obj.pk, now, f"customer_updated:{obj.pk}:{now.isoformat()}", "admin")
+        self._tell(obj, form.changed_data)
+
+    def _tell(self, customer: Customer, changed: list[str]) -> None:
+        if "registered_at" in changed and customer.registered_at:
+            happened("account_registered", customer.pk, customer.registered_at, f"account_registered:{customer.pk}", "admin")
+        for name, field in (("loyalty_joined", "loyalty_joined_at"), ("loyalty_left", "loyalty_left_at")):
+            at = getattr(customer, field)
+            if field in changed and at:
+                happened(name, customer.pk, at, f"{name}:{customer.pk}:{at.timestamp():.6f}", "admin")
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        super().save_formset(request, form, formset, change)
+        now = timezone.now()
+        for made in formset.new_objects:
+            if isinstance(made, Tagging):
+                Tagging.objects.filter(pk=made.pk).update(added_by=request.user.pk)
+                key = f"tag_added:{made.tag_id}:{now.isoformat()}:{made.customer_id}"
+                happened("tag_added", made.customer_id, now, key, "admin", tag=made.tag.name)
+            if isinstance(made, Consent):
+                told = {"channel": made.channel, "status": made.status}
+                happened("consent_changed", made.customer_id, now, f"consent_changed:{made.pk}", "admin", **told)
+
+
+@admin.register(Tag)
+class TagAdmin(StoreAdmin):
+    list_display = ["name"]
+    search_fields = ["name"]
+    ordering = ["name"]
+
+    def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
+        obj.name = Tag.normalise(obj.name)
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """Every word that was ever given; a new one is added on the customer's page."""
+
+    list_display = ["customer", "channel", "status", "source", "given"]
+    list_filter = [("channel", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter), ("given_at", RangeDateTimeFilter)]
+    list_select_related = ["customer"]
+    search_fields = ["customer__email", "customer__phone"]
+    search_help_text = "A customer's e-mail address or phone number"
+    ordering = ["-pk"]
+
+    @admin.display(description="Given", ordering="given_at")
+    def given(self, consent: Consent) -> str:
+        return written.moment(consent.given_at)
