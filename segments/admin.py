@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
 from unfold.views import ChangeList
 
 from loyaltyflow.store.models import Customer, StoreSettings
@@ -23,11 +22,14 @@ from .models import Membership, Segment, SegmentQuerySet
 
 
 class SegmentList(ChangeList):  # type: ignore[misc]
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         """The rows of the page, each with its condition tree and what that names."""
         super().get_results(request)
-        self.result_list = self.result_list.with_trees()
-        prefetch_references(part for each in self.result_list if each.root for part in each.root.walk())
+        segments: SegmentQuerySet = self.result_list
+        self.result_list = rows = segments.with_trees()
+        prefetch_references(part for each in rows if each.root for part in each.root.walk())
 
 
 @admin.register(Segment)
@@ -46,7 +48,7 @@ class SegmentAdmin(ModelAdmin):  # type: ignore[misc]
     def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
         return [*self.readonly_fields, "kind"] if obj else [*self.readonly_fields]
 
-    @display(description="in words")
+    @admin.display(description="in words")
     def in_words(self, segment: Segment) -> str:
         return segment.summary()
 
@@ -70,7 +72,7 @@ class SegmentAdmin(ModelAdmin):  # type: ignore[misc]
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 
-    @action(description="Activate: build and keep up to date")
+    @admin.action(description="Activate: build and keep up to date")
     def activate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
         roots = [(each, each.root) for each in queryset.with_trees()]
         bare = [each for each, root in roots if root is not None and root.takes_parts and not root.parts()]
@@ -79,7 +81,7 @@ class SegmentAdmin(ModelAdmin):  # type: ignore[misc]
         count = refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now())
         messages.success(request, f"{count} activated. Those who are in now were taken in without events.")
 
-    @action(description="Deactivate: leave the members as they are")
+    @admin.action(description="Deactivate: leave the members as they are")
     def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
         messages.success(request, f"{refresh.deactivate(queryset)} deactivated.")
 

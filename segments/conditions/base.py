@@ -20,7 +20,7 @@ class Explanation:
     parts: list["Explanation"] = field(default_factory=list)
 
 
-class Condition(PolymorphicModel):
+class Condition(PolymorphicModel):  # type: ignore[misc]
     """A question about a customer that has the answer yes or no at any moment.
 
     Each type is one class in one file. `now` is an aware datetime on the store's clock: days are counted in its zone.
@@ -45,7 +45,7 @@ class Condition(PolymorphicModel):
     def save(self, *args: object, **kwargs: object) -> None:
         """Keep `tree` pointing at the top, so that a whole tree is read at once."""
         self.tree_id = None if self.parent is None else (self.parent.tree_id or self.parent.pk)
-        super().save(*args, **kwargs)  # type: ignore[arg-type]
+        super().save(*args, **kwargs)
 
     def q(self, now: datetime) -> Q:
         """Which customers meet it, judged by facts up to `now` only."""

@@ -1,5 +1,8 @@
 """Condition trees in one line."""
 
+from datetime import datetime
+
+from loyaltyflow.store.models import Customer
 from segments.conditions import Condition
 from segments.models import Segment
 
@@ -24,3 +27,13 @@ def read(condition: Condition) -> Condition:
 def segment(root: Condition | None = None, name: str = "Segment", **fields) -> Segment:
     """A live segment that is not built yet."""
     return Segment.objects.create(**{"name": name, "root": root, "is_active": True, **fields})
+
+
+def met_by(condition: Condition, now: datetime) -> set[str]:
+    """The first names of the customers who meet the condition."""
+    return set(Customer.objects.filter(condition.q(now)).values_list("first_name", flat=True))
+
+
+def flips_at(condition: Condition, who: Customer, now: datetime) -> datetime | None:
+    """When the customer's answer may change by itself."""
+    return Customer.objects.annotate(due=condition.flips(now)).get(pk=who.pk).due
