@@ -1,3 +1,66 @@
 """The look of the admin: its name, its menu, its style sheets."""
 
-UNFOLD = {"SITE_TITLE": "LoyaltyFlow", "SITE_HEADER": "LoyaltyFlow"}
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+# Group → entries: title, icon, and the model whose list it opens. Entries without a page, or that the person may not
+# see, are left out.
+MENU: dict[str, list[tuple[str, str, str]]] = {
+    "Customers": [
+        ("Customers", "group", "store.customer"),
+        ("Segments", "filter_alt", "segments.segment"),
+        ("Orders", "receipt_long", "store.order"),
+        ("Events", "bolt", "store.event"),
+        ("Products", "shopping_bag", "store.product"),
+    ],
+    "Marketing": [
+        ("Workflows", "account_tree", "workflows.workflow"),
+        ("Messages", "mail", "messaging.message"),
+        ("Templates", "draft", "messaging.emailtemplate"),
+        ("Campaigns", "campaign", "messaging.campaign"),
+        ("Conversions", "shopping_cart_checkout", "analytics.conversion"),
+    ],
+    "Loyalty": [
+        ("Programme", "tune", "rewards.earningrule"),
+        ("Points", "toll", "rewards.entry"),
+    ],
+    "Settings": [
+        ("Store", "store", "store.storesettings"),
+        ("API keys", "key", "loyaltyflow.apikey"),
+        ("Ticks", "timer", "loyaltyflow.tickrun"),
+        ("Background work", "pending_actions", "django_q.schedule"),
+        ("Staff", "badge", "auth.user"),
+    ],
+}
+
+
+def page_style(request: HttpRequest) -> str:
+    """The address of the style sheet of all pages."""
+    return static("loyaltyflow/pages.css")
+
+
+def page_script(request: HttpRequest) -> str:
+    """The address of the script that draws the charts."""
+    return static("loyaltyflow/pages.js")
+
+
+def favicon(request: HttpRequest) -> str:
+    """The address of the small picture in the browser's tab."""
+    return static("loyaltyflow/favicon.svg")
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "LoyaltyFlow",
+    "SITE_HEADER": "LoyaltyFlow",
+    "SITE_SUBHEADER": "loyaltyflow.pages.store_name",
+    "SITE_SYMBOL": "storefront",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": favicon}],
+    "SITE_URL": None,
+    "DASHBOARD_CALLBACK": "loyaltyflow.pages.dashboard",
+    "STYLES": [page_style],
+    "SCRIPTS": [page_script],
+    "BORDER_RADIUS": "6px",
+    "SIDEBAR": {"show_search": True, "navigation": "loyaltyflow.pages.menu"},
+}

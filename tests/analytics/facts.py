@@ -8,11 +8,13 @@ from loyaltyflow.store.models import Customer
 from messaging.models import Campaign, EmailTemplate, Engagement, Message
 from tests.factories import _numbers
 
+BODY = "<mjml><mj-body><mj-section><mj-column><mj-text>Hello</mj-text></mj-column></mj-section></mj-body></mjml>"
+
 
 def message(who: Customer, at: datetime | None, campaign: Campaign | None = None, **fields: Any) -> Message:
     """A message sent at the given time, and the event that says so."""
     campaign = campaign or Campaign.objects.get_or_create(name="Winback")[0]
-    template = EmailTemplate.objects.get_or_create(name="Come back", defaults={"subject": "Hello", "body": ""})[0]
+    template = EmailTemplate.objects.get_or_create(name="Come back", defaults={"subject": "Hello", "body": BODY})[0]
     known = {
         "channel": "email",
         "category": "marketing",

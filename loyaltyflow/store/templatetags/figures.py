@@ -113,6 +113,12 @@ def duration(seconds: Number | None) -> str:
     return f"{int(seconds)} s"
 
 
+@register.filter
+def seconds(value: Number | None) -> str:
+    """A short time to the tenth: 1.8 s."""
+    return NONE if value is None else f"{format_decimal(value, '0.0', locale=store().locale)} s"
+
+
 def _percent(share: Number, places: int) -> str:
     return _minus(format_percent(share, format=f"#,##0.{'0' * places}%", locale=store().locale))
 

@@ -1,0 +1,44 @@
+/* Draws every <canvas data-chart> from the JSON next to it, in the colours of the style sheet, and again when the theme changes. */
+const colour = (name) => {
+  const pixel = document.createElement("canvas").getContext("2d");
+  pixel.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  pixel.fillRect(0, 0, 1, 1);
+  const [r, g, b] = pixel.getImageData(0, 0, 1, 1).data;
+  return (alpha = 1) => `rgba(${r}, ${g}, ${b}, ${alpha})`;
+};
+
+const drawn = new Map();
+
+const weekly = (canvas, data) => {
+  const ink = colour("--lf-before"), quiet = colour("--lf-quiet"), line = colour("--lf-line");
+  const written = (value) => value.toLocaleString(data.locale);
+  const last = data.labels.length - 1;
+  const shape = { stack: "sent", borderSkipped: false, borderRadius: 2, maxBarThickness: 34, categoryPercentage: 0.72, barPercentage: 1 };
+  const bars = data.series.map((series, number) => {
+    const shade = colour(`--lf-series-${(number % 2) + 1}`);
+    return { type: "bar", label: series.label, data: series.values, backgroundColor: data.labels.map((_, i) => shade(i === last ? 0.4 : 1)), hoverBackgroundColor: shade(0.85), ...shape };
+  });
+  const before = { type: "line", label: "12 weeks before", data: data.before, borderColor: ink(), borderDash: [4, 4], borderWidth: 1.5, stack: "before", pointRadius: 0, tension: 0.25 };
+  const font = { family: "Inter", size: 11 };
+  return new Chart(canvas, {
+    data: { labels: data.labels, datasets: [before, ...bars] },
+    options: {
+      animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false },
+      plugins: { legend: { display: false }, tooltip: { callbacks: { title: (items) => `Week of ${items[0].label}`, label: (item) => `${item.dataset.label}: ${written(item.parsed.y)} sent` } } },
+      scales: {
+        x: { stacked: true, grid: { display: false }, border: { color: line() }, ticks: { color: quiet(), font, maxRotation: 0, autoSkipPadding: 10 } },
+        y: { stacked: true, beginAtZero: true, suggestedMax: 10, border: { display: false }, grid: { color: line(0.7) }, ticks: { color: quiet(), maxTicksLimit: 6, precision: 0, padding: 8, font, callback: written } },
+      },
+    },
+  });
+};
+
+const draw = () => document.querySelectorAll("canvas[data-chart]").forEach((canvas) => {
+  drawn.get(canvas)?.destroy();
+  drawn.set(canvas, weekly(canvas, JSON.parse(document.getElementById(canvas.dataset.chart).textContent)));
+});
+
+addEventListener("DOMContentLoaded", () => {
+  draw();
+  new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["class"] });
+});
