@@ -62,6 +62,7 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data"))).resolve()
 LOCAL = flag("LOCAL", False)
 DEBUG = flag("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if LOCAL:
     SECRET_KEY = SECRET_KEY or local_secret()
@@ -100,7 +101,6 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
-    "django_filters",
     "django_htmx",
     "django_q",
     "drf_spectacular",
