@@ -165,6 +165,9 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["due_at"], name="message_pending", condition=Q(status="pending")),
             models.Index(fields=["claimed_at"], name="message_sending", condition=Q(status="sending")),
+            models.Index(
+                fields=["status", "due_at"], name="message_in_trouble", condition=Q(status__in=["blocked", "uncertain"])
+            ),
             models.Index(fields=["customer", "created_at"], name="message_by_customer"),
             models.Index(fields=["campaign", "sent_at"], name="message_by_campaign"),
             models.Index(fields=["sent_at"], name="message_by_sending"),
