@@ -107,7 +107,12 @@ class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):  # type: ignore[mi
 
     base_model = Condition
     exclude = ["position"]
-    autocomplete_fields: list[str] = []
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """Everything that a condition names and that staff can search for, as there may be many products."""
+        named = [each for each in self.model._meta.concrete_fields if each.is_relation and each.model is not Condition]
+        known = self.admin_site._registry
+        return [each.name for each in named if getattr(known.get(each.related_model), "search_fields", None)]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """The group it stands in is known from the link and is not asked for."""

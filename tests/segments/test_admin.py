@@ -160,3 +160,14 @@ def test_members_are_listed_and_not_edited(staff):
 
     assert "Anna" in answer.content.decode()
     assert staff.post(f"/segments/membership/{stay.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_segment_is_searched_for_not_picked_from_a_list_of_all(staff):
+    made = segment(grow(AllOf), "Local")
+    kind = ContentType.objects.get_for_model(InSegment).pk
+
+    form = staff.get(f"{reverse('admin:segments_condition_add')}?ct_id={kind}&parent={made.root.pk}").content.decode()
+    query = {"app_label": "segments", "model_name": "insegment", "field_name": "other", "term": "loc"}
+
+    assert "admin-autocomplete" in form
+    assert staff.get(reverse("admin:autocomplete"), query).json()["results"] == [{"id": str(made.pk), "text": "Local"}]
