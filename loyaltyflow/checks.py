@@ -1,16 +1,18 @@
 """What `manage.py check` says about an installation, each with what to do."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 OLDEST_POSTGRESQL = 15
 
 
 @register(Tags.database)
-def postgresql_is_new_enough(databases: list[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def postgresql_is_new_enough(*, databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """An error for each database server older than the ones LoyaltyFlow is tested on."""
     return [
         Error(
@@ -19,7 +21,7 @@ def postgresql_is_new_enough(databases: list[str] | None = None, **kwargs: Any) 
             id="loyaltyflow.E001",
         )
         for alias in databases or []
-        if (found := connections[alias].pg_version) < OLDEST_POSTGRESQL * 10_000
+        if (found := cast(DatabaseWrapper, connections[alias]).pg_version) < OLDEST_POSTGRESQL * 10_000
     ]
 
 

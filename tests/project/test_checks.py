@@ -8,11 +8,11 @@ from loyaltyflow.checks import mail_leaves_the_house, postgresql_is_new_enough
 
 @pytest.mark.django_db
 def test_an_old_postgresql_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert postgresql_is_new_enough(["default"]) == []
+    assert postgresql_is_new_enough(databases=["default"]) == []
 
     monkeypatch.setitem(connection.__dict__, "pg_version", 140_011)
 
-    [error] = postgresql_is_new_enough(["default"])
+    [error] = postgresql_is_new_enough(databases=["default"])
     assert error.id == "loyaltyflow.E001"
     assert error.msg == "The database 'default' runs on PostgreSQL 14, and LoyaltyFlow needs 15."
     assert error.hint == "Upgrade the server, or set DATABASE_URL to a newer one."
