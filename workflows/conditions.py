@@ -16,6 +16,7 @@ class GotMessage(Condition):
     """Has received the e-mail of an earlier step of this workflow."""
 
     icon = "mark_email_read"
+    asked_of_segments = False
 
     step = models.ForeignKey("workflows.SendEmail", on_delete=models.PROTECT, related_name="+")
 
@@ -42,6 +43,7 @@ class BoughtSince(Condition):
     """Has bought since an earlier step of this workflow; since its start means since entering."""
 
     icon = "shopping_bag"
+    asked_of_segments = False
 
     step = models.ForeignKey(
         "workflows.Node",

@@ -5,7 +5,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from messaging.models import Campaign
 
@@ -25,6 +26,13 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
     def moving(self) -> "WorkflowQuerySet":
         """Workflows whose customers go on."""
         return self.filter(status__in=[Workflow.Status.LIVE, Workflow.Status.FINISHING])
+
+    def with_counts(self) -> "WorkflowQuerySet":
+        """Each with how many customers are `inside` now, and how many `entered` and `completed` it, ever."""
+        enrolments = Workflow._meta.get_field("enrolments").related_model._default_manager
+        here = enrolments.filter(workflow=OuterRef("pk")).order_by().values("workflow").annotate(count=Count("pk"))
+        counts = {"inside": here.filter(status="active"), "entered": here, "completed": here.filter(status="completed")}
+        return self.annotate(**{name: Coalesce(Subquery(rows.values("count")), 0) for name, rows in counts.items()})
 
     def end_finished(self) -> int:
         """How many finishing workflows ended, because nobody is in them any more."""

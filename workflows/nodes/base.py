@@ -1,10 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from polymorphic.models import PolymorphicModel
 
 from loyaltyflow.store.events import EventQuerySet
@@ -112,7 +112,22 @@ class Node(PolymorphicModel):
     def refer_to(self, copies: dict[int, "Node"]) -> None:
         """Let what this copied step says of other steps mean their copies (old id → copy)."""
 
+    @classmethod
+    def load_references(cls, steps: Sequence["Node"]) -> None:
+        """Load what these steps, all of this type, refer to."""
+        own = [field.name for field in cls._meta.local_fields if field.is_relation and not field.primary_key]
+        prefetch_related_objects(steps, *own)
+
     def _own_values(self) -> dict[str, Any]:
         skipped = {"id", "polymorphic_ctype", "revision"}
         own = [each for each in self._meta.concrete_fields if each.name not in skipped and not each.primary_key]
         return {each.attname: getattr(self, each.attname) for each in own}
+
+
+def load_references(nodes: Iterable[Node]) -> None:
+    """Load what the steps refer to, such as templates and segments: the number of queries depends on their types."""
+    by_type: dict[type[Node], list[Node]] = {}
+    for node in nodes:
+        by_type.setdefault(type(node), []).append(node)
+    for kind, steps in by_type.items():
+        kind.load_references(steps)

@@ -1,12 +1,12 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db import models
 
 from loyaltyflow.store.models import Customer
 from segments.conditions import Condition
+from segments.conditions.base import plant, prefetch_references
 
 from ..graph import Revision
-from ..trees import copied_tree, refer_to
 from .base import Batch, Node
 
 
@@ -31,7 +31,21 @@ class If(Node):
         yield "no", [pk for pk, customer in batch.customers.items() if customer not in met]
 
     def copied_to(self, revision: Revision) -> Node:
-        return If.objects.create(name=self.name, condition=copied_tree(self.condition), revision=revision)
+        return If.objects.create(name=self.name, condition=self.condition.copy(), revision=revision)
 
     def refer_to(self, copies: dict[int, Node]) -> None:
-        refer_to(self.condition, copies)
+        """Let every question about a step mean the step's copy."""
+        for condition in self.condition.walk():
+            for field in condition._meta.concrete_fields:
+                asks_for_a_step = isinstance(field, models.ForeignKey) and issubclass(field.related_model, Node)
+                if asks_for_a_step and getattr(condition, field.attname) in copies:
+                    setattr(condition, field.name, copies[getattr(condition, field.attname)])
+                    condition.save(update_fields=[field.name])
+
+    @classmethod
+    def load_references(cls, steps: Sequence[Node]) -> None:
+        """With the conditions, the trees below them and what those name."""
+        super().load_references(steps)
+        tops = [step.condition for step in steps if isinstance(step, If)]
+        plant(tops)
+        prefetch_references(each for top in tops for each in top.walk())

@@ -1,0 +1,87 @@
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from loyaltyflow.store.clock import store
+from loyaltyflow.store.templatetags.figures import moment, money, points, signed
+
+from .models import Account, EarningRule, Entry
+
+
+@admin.register(EarningRule)
+class EarningRuleAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ["name", "in_words", "starts_at", "ends_at", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["name"]
+
+    @display(description="what purchases earn")
+    def in_words(self, rule: EarningRule) -> str:
+        return f"{rule.points_per_unit.normalize():f} points for each {money(1)}"
+
+    def has_delete_permission(self, request: HttpRequest, obj: EarningRule | None = None) -> bool:
+        """A rule that gave points is switched off, not deleted: entries say which rule gave them."""
+        has_given = obj is not None and Entry.objects.filter(rule__rule=obj.pk).exists()
+        return not has_given and bool(super().has_delete_permission(request, obj))
+
+
+class ReadOnly(ModelAdmin):  # type: ignore[misc]
+    """A page that nobody changes anything on."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnly):
+    list_display = ["customer", "amount", "kind", "explanation", "when"]
+    list_filter = ["kind", "occurred_at"]
+    list_select_related = ["customer"]
+    search_fields = ["customer__email", "customer__last_name"]
+    ordering = ["-occurred_at", "-pk"]
+    fields = ["customer", "amount", "kind", "explanation", "order", "when", "rule_then"]
+    readonly_fields = fields
+
+    @display(description="points", ordering="points")
+    def amount(self, entry: Entry) -> str:
+        return f"{signed(entry.points)} pts"
+
+    @display(description="when", ordering="occurred_at")
+    def when(self, entry: Entry) -> str:
+        return moment(entry.occurred_at)
+
+    @display(description="the rule at that time")
+    def rule_then(self, entry: Entry) -> str:
+        if not entry.rule:
+            return "–"
+        return f"{entry.rule['name']}: {entry.rule['points_per_unit']} points for each unit of currency"
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnly):
+    list_display = ["customer", "points", "worth", "changed"]
+    list_select_related = ["customer"]
+    search_fields = ["customer__email", "customer__last_name"]
+    ordering = ["-balance", "pk"]
+    fields = ["customer", "points", "worth", "changed"]
+    readonly_fields = fields
+
+    @display(description="points", ordering="balance")
+    def points(self, account: Account) -> str:
+        return points(account.balance)
+
+    @display(description="worth", ordering="balance")
+    def worth(self, account: Account) -> str:
+        return money(account.balance * store().point_value)
+
+    @display(description="last change", ordering="updated_at")
+    def changed(self, account: Account) -> str:
+        return moment(account.updated_at)
