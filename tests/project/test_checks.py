@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connections
 
 from loyaltyflow.checks import mail_leaves_the_house, postgresql_is_new_enough
 
@@ -10,7 +10,7 @@ from loyaltyflow.checks import mail_leaves_the_house, postgresql_is_new_enough
 def test_an_old_postgresql_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert postgresql_is_new_enough(databases=["default"]) == []
 
-    monkeypatch.setitem(connection.__dict__, "pg_version", 140_011)
+    monkeypatch.setitem(connections["default"].__dict__, "pg_version", 140_011)
 
     [error] = postgresql_is_new_enough(databases=["default"])
     assert error.id == "loyaltyflow.E001"
