@@ -49,7 +49,7 @@ class BodyParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
+    def parse(  # type: ignore[override]
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Body:
         raw = stream.read(BYTES_ALLOWED + 1)

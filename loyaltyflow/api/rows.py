@@ -65,7 +65,9 @@ class Rows:
         if self.kind is not ORDERS:
             return
         first: dict[tuple[str, str], int] = {}
-        for owner, key in zip(self.owners, zip(self.table["source"], self.table["order_number"], strict=True), strict=True):
+        for owner, key in zip(
+            self.owners, zip(self.table["source"], self.table["order_number"], strict=True), strict=True
+        ):
             if first.setdefault(key, owner) != owner and key[1]:
                 self.errors[owner] = [f"order_number: row {first[key]} of this list is the same order."]
 

@@ -38,7 +38,14 @@ RESULT = {
     },
 }
 ERROR = {"type": "object", "properties": {"detail": {"type": "string"}}}
-ERRORS = {400: "Not JSON, or too many rows", 401: "No good key", 403: "Scope missing", 409: "Still at work", 413: "Too large", 422: "Idempotency-Key used for another request"}
+ERRORS = {
+    400: "Not JSON, or too many rows",
+    401: "No good key",
+    403: "Scope missing",
+    409: "Still at work",
+    413: "Too large",
+    422: "Idempotency-Key used for another request",
+}
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -79,7 +86,11 @@ def object_schema(kind: Kind) -> dict[str, Any]:
         lines = {"type": "array", "items": {"type": "object", "properties": line, "required": ["sku"]}}
         properties["lines"] = {**lines, "description": "What was bought. Sent again, they replace the earlier lines."}
     required = [column.name for column in columns if column.is_required]
-    return {"type": "object", "properties": properties, "required": required} if required else {"type": "object", "properties": properties}
+    return (
+        {"type": "object", "properties": properties, "required": required}
+        if required
+        else {"type": "object", "properties": properties}
+    )
 
 
 def _property(column: Column) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The addresses that take facts in. Each request takes effect once, however often it is sent."""
 
 import hashlib
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -43,14 +43,14 @@ class IntakeView(APIView):
     parser_classes = [BodyParser]
 
     def post(self, request: Request) -> Response:
-        key, body = _idempotency_key(request), request.data
+        key, body, api_key = _idempotency_key(request), request.data, cast(ApiKey, request.auth)
         if not isinstance(body, Body):
             raise ParseError("The body is empty; send an object or a list of objects in JSON.")
         rows = body.rows()
         fingerprint = hashlib.sha256(request.path.encode() + b"\n" + body.raw).hexdigest()
         for is_last in (False, True):
             try:
-                return self._answer(request.auth, key, fingerprint, rows)
+                return self._answer(api_key, key, fingerprint, rows)
             except (IntegrityError, OperationalError):  # another writer was faster, or in the way
                 if is_last:
                     raise Busy from None

@@ -31,7 +31,7 @@ class ImportCommand(BaseCommand):
             if ignored := unknown_columns(self.kind, file):
                 self.stderr.write(f"Columns without use are left out: {', '.join(ignored)}.")
             with tqdm(total=file.stat().st_size, unit="B", unit_scale=True, desc=file.name, leave=False) as bar:
-                outcome = take_file(self.kind, file, context, dry_run, lambda done: bar.update(done - bar.n) and None)
+                outcome = take_file(self.kind, file, context, dry_run, lambda done: _show(bar, done))
         except (CannotBeRead, OSError) as error:
             raise CommandError(str(error)) from None
         self._report(file, outcome, dry_run, perf_counter() - started)
@@ -43,3 +43,7 @@ class ImportCommand(BaseCommand):
             self.stdout.write(f"The refused lines and why: {rejected_path(file)}")
         if dry_run:
             self.stdout.write("This was a dry run: nothing was changed.")
+
+
+def _show(bar: "tqdm[None]", done: int) -> None:
+    bar.update(done - bar.n)

@@ -70,7 +70,7 @@ def abandon(now: datetime) -> dict[str, int]:
         "customer": "customer_id",
         "occurred_at": F("updated_at") + idle,
         "source": "source",
-        "key": Concat(Value("cart_abandoned:"), Cast("pk", models.TextField())),
+        "key": Concat(Value("cart_abandoned:"), Cast("pk", models.TextField()), output_field=models.TextField()),
         "properties": JSONObject(cart=F("pk"), items=F("items"), value=Cast("value", models.TextField())),
     }
     insert_select(Event, carts, event, ignore_conflicts=True)

@@ -35,7 +35,7 @@ def record(customers: CustomerQuerySet, channel: str, status: str, at: datetime,
         "customer": "customer_id",
         "occurred_at": "given_at",
         "source": Value(source[:40]),
-        "key": Concat(Value("consent_changed:"), Cast("pk", TextField())),
+        "key": Concat(Value("consent_changed:"), Cast("pk", TextField()), output_field=TextField()),
         "properties": JSONObject(channel="channel", status="status"),
     }
     insert_select(Event, told, event, ignore_conflicts=True)

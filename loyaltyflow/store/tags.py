@@ -29,7 +29,9 @@ def add(customers: CustomerQuerySet, name: str, at: datetime, source: str, by: A
         "customer": "pk",
         "occurred_at": at,
         "source": Value(source[:40]),
-        "key": Concat(Value(f"tag_added:{tag.pk}:{at.isoformat()}:"), Cast("pk", TextField())),
+        "key": Concat(
+            Value(f"tag_added:{tag.pk}:{at.isoformat()}:"), Cast("pk", TextField()), output_field=TextField()
+        ),
         "properties": JSONObject(tag=Value(tag.name)),
     }
     insert_select(Event, chosen, event, ignore_conflicts=True)

@@ -32,7 +32,14 @@ def test_a_single_object_and_a_list_are_taken_in(send):
 
 
 def test_a_bad_row_does_not_lose_the_others(send):
-    rows = [{"sku": "A", "price": "1.50"}, {"name": "no sku"}, 7, {"sku": ["x"]}, {"sku": "B", "price": "NaN"}, {"sku": "C"}]
+    rows = [
+        {"sku": "A", "price": "1.50"},
+        {"name": "no sku"},
+        7,
+        {"sku": ["x"]},
+        {"sku": "B", "price": "NaN"},
+        {"sku": "C"},
+    ]
     assert results(send("products", rows)) == [
         ("created", []),
         ("rejected", ["sku is missing."]),
@@ -168,8 +175,16 @@ EVENT = {"email": "a@example.com", "occurred_at": "2026-10-01T10:00:00Z"}
         ("the future", {"name": "app_installed", "occurred_at": "2999-01-01"}, "occurred_at: “2999-01-01” lies in the"),
         ("wrong type", {"name": "page_visited", "properties": {"url": 7}}, "properties: url must be a text, not “7”."),
         ("not an object", {"name": "page_visited", "properties": [1]}, "properties: expected an object, found a list."),
-        ("cart without id", {"name": "cart_updated", "properties": {"items": 1}}, "properties: cart must be the cart's id"),
-        ("half a thing", {"name": "cart_updated", "properties": {"cart": "c", "items": 0.5}}, "properties: items must be"),
+        (
+            "cart without id",
+            {"name": "cart_updated", "properties": {"items": 1}},
+            "properties: cart must be the cart's id",
+        ),
+        (
+            "half a thing",
+            {"name": "cart_updated", "properties": {"cart": "c", "items": 0.5}},
+            "properties: items must be",
+        ),
     ],
 )
 def test_an_event_must_fit_the_catalogue(send, _case, event, reason):
@@ -180,7 +195,9 @@ def test_an_event_must_fit_the_catalogue(send, _case, event, reason):
 
 
 def test_a_late_event_keeps_the_time_it_happened(send):
-    assert results(send("events", {**EVENT, "name": "survey_answered", "properties": {"score": 9}})) == [("created", [])]
+    assert results(send("events", {**EVENT, "name": "survey_answered", "properties": {"score": 9}})) == [
+        ("created", [])
+    ]
     event = Event.objects.get(name="survey_answered")
     assert event.occurred_at == datetime(2026, 10, 1, 10, tzinfo=UTC)
     assert event.recorded_at > event.occurred_at
@@ -275,7 +292,9 @@ def test_only_a_hash_of_the_key_is_kept(secret):
 def test_the_number_of_statements_does_not_depend_on_the_rows(send, django_assert_max_num_queries):
     def statements(count, start):
         with django_assert_max_num_queries(200) as counted:
-            rows = [{"email": f"p{number}@example.com", "consent_email": "yes"} for number in range(start, start + count)]
+            rows = [
+                {"email": f"p{number}@example.com", "consent_email": "yes"} for number in range(start, start + count)
+            ]
             assert len(results(send("customers", rows))) == count
         return len(counted)
 
@@ -285,7 +304,11 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(send, django_asser
 
 def test_the_description_names_every_column(client, db):
     response = client.get("/api/v1/schema", headers={"Accept": "application/json"})
-    text = json.dumps(response.json()) if response["Content-Type"].startswith("application/json") else response.content.decode()
+    text = (
+        json.dumps(response.json())
+        if response["Content-Type"].startswith("application/json")
+        else response.content.decode()
+    )
     for word in ("/api/v1/customers", "loyalty_joined_at", "line_number", "Idempotency-Key", "bearer"):
         assert word in text
 

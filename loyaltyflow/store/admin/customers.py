@@ -150,7 +150,9 @@ class CustomerAdmin(StoreAdmin):
 
     def _tell(self, customer: Customer, changed: list[str]) -> None:
         if "registered_at" in changed and customer.registered_at:
-            happened("account_registered", customer.pk, customer.registered_at, f"account_registered:{customer.pk}", "admin")
+            happened(
+                "account_registered", customer.pk, customer.registered_at, f"account_registered:{customer.pk}", "admin"
+            )
         for name, field in (("loyalty_joined", "loyalty_joined_at"), ("loyalty_left", "loyalty_left_at")):
             at = getattr(customer, field)
             if field in changed and at:
@@ -185,7 +187,11 @@ class ConsentAdmin(ReadOnlyAdmin):
     """Every word that was ever given; a new one is added on the customer's page."""
 
     list_display = ["customer", "channel", "status", "source", "given"]
-    list_filter = [("channel", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter), ("given_at", RangeDateTimeFilter)]
+    list_filter = [
+        ("channel", ChoicesDropdownFilter),
+        ("status", ChoicesDropdownFilter),
+        ("given_at", RangeDateTimeFilter),
+    ]
     list_select_related = ["customer"]
     search_fields = ["customer__email", "customer__phone"]
     search_help_text = "A customer's e-mail address or phone number"

@@ -51,7 +51,10 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="What is known of it")
     def known(self, event: Event) -> str:
-        return ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in event.properties.items()) or "Nothing more"
+        return (
+            ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in event.properties.items())
+            or "Nothing more"
+        )
 
 
 class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -60,8 +60,8 @@ class Sales:
 
     def only(self, keep: Any) -> "Sales":
         """The baskets for which `keep` (one yes or no for each) says yes."""
-        sizes = np.diff(np.append(self.starts, len(self.lines["basket_id"])))
-        chosen = np.repeat(keep, sizes)
+        sizes: Any = np.diff(np.append(self.starts, len(self.lines["basket_id"])))
+        chosen: Any = np.repeat(keep, sizes)
         return Sales({name: values[chosen] for name, values in self.lines.items()})
 
     def local_times(self, weeks: int, zone: ZoneInfo) -> list[datetime]:

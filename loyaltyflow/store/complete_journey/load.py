@@ -46,7 +46,9 @@ def load(
     made = {"customers": _customers(context, sales, times)}
     show("Products", 0.06)
     made["products"] = _products(context, sales)
-    keep = np.array([(not since or since <= at.date()) and (not until or at.date() <= until) for at in times], dtype=bool)
+    keep = np.array(
+        [(not since or since <= at.date()) and (not until or at.date() <= until) for at in times], dtype=bool
+    )
     kept = [at for at, is_kept in zip(times, keep, strict=True) if is_kept]
     made["orders"] = _orders(context, sales.only(keep) if not keep.all() else sales, kept, show)
     show("Done", 1)
@@ -132,8 +134,8 @@ def _staged(part: Sales, times: list[datetime]) -> Any:
     what the retailer itself took off.
     """
     count, starts = len(part.lines["basket_id"]), part.starts
-    sizes = np.diff(np.append(starts, count))
-    later = np.ones(count, dtype=bool)
+    sizes: Any = np.diff(np.append(starts, count))
+    later: Any = np.ones(count, dtype=bool)
     later[starts] = False
 
     def once(values: Any) -> Any:

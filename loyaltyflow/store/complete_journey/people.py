@@ -23,9 +23,7 @@ def facts() -> dict[str, Any]:
     return dict(yaml.safe_load(Path(__file__).with_name("people.yaml").read_text()))
 
 
-def households(
-    visits: dict[int, list[datetime]], ages: dict[int, str], end: datetime
-) -> Iterator[dict[str, str]]:
+def households(visits: dict[int, list[datetime]], ages: dict[int, str], end: datetime) -> Iterator[dict[str, str]]:
     """One row for the customer intake for each household; `visits` holds its purchases in the order of time."""
     states = facts()["states"]
     weights = [state["weight"] for state in states.values()]

@@ -152,7 +152,10 @@ class Intake:
     def copy(self, data: bytes, names: Sequence[str] = ()) -> None:
         """Copy CSV without a header, of clean cells in the order of `names`, into the staging table as it is."""
         columns = ", ".join(f'"{name}"' for name in names or self._names)
-        with connection.cursor() as cursor, cursor.copy(f"COPY intake_rows ({columns}) FROM STDIN (FORMAT csv)") as copy:
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY intake_rows ({columns}) FROM STDIN (FORMAT csv)") as copy,
+        ):
             copy.write(data)
 
     def merge(self, with_statuses: bool = False) -> Outcome:

@@ -1,4 +1,4 @@
-"""How the text of one cell is read. Each returns the text that PostgreSQL shall read, or raises ValueError saying why."""
+"""How the text of one cell is read: each returns what PostgreSQL shall read, or raises ValueError saying why."""
 
 import json
 import re
@@ -107,13 +107,13 @@ def phone(cell: str, context: Context) -> str:
 
 def birthday(cell: str, context: Context) -> str:
     """YYYY-MM-DD; the year is 0000 where only month and day are known."""
-    found = re.fullmatch(r"(?:(\d{4})-|--)?(\d{2})-(\d{2})", cell, re.ASCII)
+    found = re.fullmatch(r"(?:(?!0000)(\d{4})-|--)?(\d{2})-(\d{2})", cell, re.ASCII)
     try:
         year, month, day = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
         known = date(year or 2000, month, day)
     except ValueError:
         raise ValueError(f"{shown(cell)} is not a birthday such as 1990-04-30, or 04-30 without the year.") from None
-    if year and not (1900 <= year and known <= context.now.date()):
+    if year and (year < 1900 or known > context.now.date()):
         raise ValueError(f"{shown(cell)} lies before 1900 or in the future.")
     return f"{year:04}-{month:02}-{day:02}"
 
@@ -194,7 +194,7 @@ def json_object(cell: str, context: Context) -> str:
     except (ValueError, RecursionError):
         raise ValueError(f"{shown(cell)} is not an object in JSON.") from None
     if not isinstance(value, dict):
-        raise ValueError(f"{shown(cell)} is not an object in JSON, such as {{\"colour\": \"red\"}}.")
+        raise ValueError(f'{shown(cell)} is not an object in JSON, such as {{"colour": "red"}}.')
     if "\\u0000" in written:
         raise ValueError("has the character NUL in it, which cannot be stored.")
     return written

@@ -5,7 +5,18 @@ from loyaltyflow.store.consent import Channel
 from . import cells, who
 from .base import Column, Context, Kind, Reasons, Table
 
-WORDS = ("email", "phone", "first_name", "last_name", "gender", "state", "country", "postal_code", "time_zone", "language")
+WORDS = (
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "gender",
+    "state",
+    "country",
+    "postal_code",
+    "time_zone",
+    "language",
+)
 MOMENTS = ("registered_at", "profile_completed_at", "loyalty_joined_at", "loyalty_left_at")
 CONSENTS = tuple(f"consent_{channel}" for channel in Channel.values)
 GATHERED = (*WORDS, *MOMENTS, "birthday", "attributes", *CONSENTS, "consent_at", "consent_source")
@@ -16,7 +27,8 @@ OWNERS = "UPDATE intake_rows r SET customer = p.customer FROM intake_people p WH
 LOST = """UPDATE intake_rows SET reason = 'external_id, email and phone name different customers within the file; '
     'send these rows one after another.' WHERE customer IS NULL"""
 TAKEN = """UPDATE intake_rows r SET reason = 'email: the address belongs to another customer.'
-FROM store_customer c WHERE r.email IS NOT NULL AND lower(c.email) = r.email AND c.email <> '' AND c.id <> r.customer"""
+FROM store_customer c
+WHERE r.email IS NOT NULL AND lower(c.email) = r.email AND c.email <> '' AND c.id <> r.customer"""
 TAKEN_WITHIN = """UPDATE intake_rows r SET reason = 'email: line ' || f.line || ' gives the address to another customer.'
 FROM (SELECT DISTINCT ON (email) email, line, customer FROM intake_rows WHERE email IS NOT NULL AND reason IS NULL
       ORDER BY email, line) f
@@ -26,12 +38,13 @@ FROM store_customer c, (SELECT customer, max(loyalty_joined_at) AS joined, min(l
     FROM intake_rows GROUP BY customer) g
 WHERE c.id = r.customer AND g.customer = c.id AND r.reason IS NULL
     AND (r.loyalty_joined_at IS NOT NULL OR r.loyalty_left_at IS NOT NULL)
-    AND coalesce(g.gone, c.loyalty_left_at) < coalesce(g.joined, c.loyalty_joined_at)"""
+    AND g.gone < coalesce(g.joined, c.loyalty_joined_at)"""
 # Several rows of one customer: the last filled cell of each column counts.
 LAST = ", ".join(f"(array_agg({n} ORDER BY line DESC) FILTER (WHERE {n} IS NOT NULL))[1] AS {n}" for n in GATHERED)
 GATHER = f"""CREATE TEMPORARY TABLE intake_customers ON COMMIT DROP AS
 WITH last AS (SELECT customer, min(source) AS source, {LAST} FROM intake_rows WHERE reason IS NULL GROUP BY customer)
-SELECT l.*, c.registered_at AS was_registered_at, c.loyalty_joined_at AS was_joined_at, c.loyalty_left_at AS was_left_at,
+SELECT l.*, c.registered_at AS was_registered_at, c.loyalty_joined_at AS was_joined_at,
+    c.loyalty_left_at AS was_left_at,
     nullif(substr(l.birthday, 1, 4)::int, 0) AS birth_year, substr(l.birthday, 6, 2)::int AS birth_month,
     substr(l.birthday, 9, 2)::int AS birth_day,
     CASE WHEN EXISTS (SELECT FROM intake_people p WHERE p.customer = l.customer AND p.is_new)
@@ -40,7 +53,9 @@ FROM last l JOIN store_customer c ON c.id = l.customer"""
 YEAR = """CASE WHEN n.birth_month IS NULL THEN c.birth_year WHEN n.birth_year IS NOT NULL THEN n.birth_year
     WHEN (n.birth_month, n.birth_day) = (c.birth_month, c.birth_day) THEN c.birth_year END"""
 CHANGE = f"""WITH changed AS (
-    UPDATE store_customer c SET {", ".join(f"{n} = coalesce(n.{n}, c.{n})" for n in (*WORDS, *MOMENTS))},
+    UPDATE store_customer c SET {", ".join(f"{n} = coalesce(n.{n}, c.{n})" for n in (*WORDS, *MOMENTS[:3]))},
+        loyalty_left_at = CASE WHEN n.loyalty_left_at IS NULL AND n.loyalty_joined_at > c.loyalty_left_at THEN NULL
+            ELSE coalesce(n.loyalty_left_at, c.loyalty_left_at) END,
         birth_year = {YEAR}, birth_month = coalesce(n.birth_month, c.birth_month),
         birth_day = coalesce(n.birth_day, c.birth_day), attributes = c.attributes || coalesce(n.attributes, '{{}}'),
         updated_at = %(now)s
@@ -54,8 +69,8 @@ UPDATE intake_customers n SET status = CASE status WHEN 'created' THEN status EL
 FROM changed WHERE changed.id = n.customer"""
 # The last word counts. One that carries no time of its own never turns an opt-out into an opt-in.
 AGREE = f"""WITH given AS (
-    SELECT n.customer, told.channel, told.status, coalesce(n.consent_at, %(now)s) AS given_at, n.consent_at IS NULL AS is_undated,
-        coalesce(n.consent_source, n.source) AS source
+    SELECT n.customer, told.channel, told.status, coalesce(n.consent_at, %(now)s) AS given_at,
+        n.consent_at IS NULL AS is_undated, coalesce(n.consent_source, n.source) AS source
     FROM intake_customers n CROSS JOIN LATERAL (VALUES
         {", ".join(f"('{channel}', n.consent_{channel})" for channel in Channel.values)}) AS told (channel, status)
     WHERE told.status IS NOT NULL),
@@ -99,7 +114,8 @@ SELECT told.name, n.customer, told.at, n.source, told.key FROM intake_customers 
     ('customer_updated', %(now)s, n.status = 'updated', 'customer_updated:' || n.customer || ':' || %(at)s))
     AS told (name, at, is_news, key)
 WHERE told.at IS NOT NULL AND told.is_news ON CONFLICT DO NOTHING"""
-STATUS = "UPDATE intake_rows r SET status = n.status FROM intake_customers n WHERE n.customer = r.customer AND r.reason IS NULL"
+STATUS = """UPDATE intake_rows r SET status = n.status FROM intake_customers n
+WHERE n.customer = r.customer AND r.reason IS NULL"""
 
 
 class Customers(Kind):
@@ -110,19 +126,32 @@ class Customers(Kind):
         Column("source", cells.text(40), "The system that external_id is of. Empty: the sender's.", example="till"),
         Column("external_id", cells.text(120), "What that system calls the customer.", example="C-17"),
         Column("email", cells.email, "E-mail address; capitals do not matter.", example="ann@example.com"),
-        Column("phone", cells.phone, "Phone number; without a country code, of the store's country.", example="617 555 0117"),
+        Column(
+            "phone",
+            cells.phone,
+            "Phone number; without a country code, of the store's country.",
+            example="617 555 0117",
+        ),
         Column("first_name", cells.text(100), "Given name.", example="Ann"),
         Column("last_name", cells.text(100), "Family name.", example="Lee"),
         Column("birthday", cells.birthday, "1990-04-30, or 04-30 without the year.", example="04-30"),
         Column("gender", cells.text(20), "In the store's own words.", example="female"),
         Column("state", cells.text(60), "Code or name of the state.", example="Massachusetts"),
-        Column("country", cells.country, "Code or English name. Empty: the store's, for reading the state.", example="US"),
+        Column(
+            "country", cells.country, "Code or English name. Empty: the store's, for reading the state.", example="US"
+        ),
         Column("postal_code", cells.text(12), "ZIP or postal code.", example="01970"),
         Column("time_zone", cells.time_zone, "Such as America/New_York. Empty: the store's."),
         Column("language", cells.language, "Such as en or pt-BR.", example="en"),
         Column("registered_at", cells.moment, "When the store account was made.", "timestamptz", example="2026-03-01"),
         Column("profile_completed_at", cells.moment, "When the account's profile was complete.", "timestamptz"),
-        Column("loyalty_joined_at", cells.moment, "When the customer joined the loyalty programme.", "timestamptz", example="2026-03-02 10:30"),
+        Column(
+            "loyalty_joined_at",
+            cells.moment,
+            "When the customer joined the loyalty programme.",
+            "timestamptz",
+            example="2026-03-02 10:30",
+        ),
         Column("loyalty_left_at", cells.moment, "When the customer left it.", "timestamptz"),
         *(
             Column(f"consent_{channel.value}", cells.consent, f"{channel.label}: yes, no, pending or unknown.")
@@ -137,7 +166,13 @@ class Customers(Kind):
         ),
         Column("consent_source", cells.text(60), "Where they were given. Empty: the source.", example="sign-up form"),
         Column("tags", cells.tags, "Tags with semicolons between them.", example="regular; tea lover"),
-        Column("attributes", cells.json_object, "Anything else, as an object in JSON.", "jsonb", example='{"roast": "dark"}'),
+        Column(
+            "attributes",
+            cells.json_object,
+            "Anything else, as an object in JSON.",
+            "jsonb",
+            example='{"roast": "dark"}',
+        ),
     )
 
     def check(self, table: Table, context: Context, reasons: Reasons) -> None:

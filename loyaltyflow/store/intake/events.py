@@ -36,7 +36,8 @@ CARTS = """INSERT INTO store_cart AS c (source, external_id, customer_id, lines,
 SELECT DISTINCT ON (source, cart) source, cart, customer, lines, items, value, occurred_at,
     CASE WHEN is_checked_out THEN occurred_at END
 FROM (SELECT source, left(properties ->> 'cart', 120) AS cart, customer, occurred_at, line,
-        coalesce(properties -> 'lines', '[]') AS lines, coalesce((properties ->> 'items')::numeric, 0)::int AS items,
+        coalesce(nullif(properties -> 'lines', 'null'), '[]') AS lines,
+        coalesce((properties ->> 'items')::numeric, 0)::int AS items,
         coalesce((properties ->> 'value')::numeric, 0) AS value,
         coalesce((properties ->> 'checked_out')::boolean, false) AS is_checked_out
     FROM intake_rows WHERE name = 'cart_updated' AND reason IS NULL) told
@@ -54,12 +55,23 @@ class Events(Kind):
     columns = (
         Column("name", cells.text(60), "Name of an event type, such as page_visited.", "text", True, "page_visited"),
         Column("source", cells.text(40), "The system it happened in. Empty: the sender's.", example="web"),
-        Column("event_id", cells.text(90), "The event's id there: told twice, it counts once. Empty: its content.", example="e-1"),
+        Column(
+            "event_id",
+            cells.text(90),
+            "The event's id there: told twice, it counts once. Empty: its content.",
+            example="e-1",
+        ),
         Column("customer_id", cells.text(120), "What that system calls the customer.", example="C-17"),
         Column("email", cells.email, "The customer's e-mail address.", example="ann@example.com"),
         Column("phone", cells.phone, "The customer's phone number."),
         Column("occurred_at", cells.moment, "When it happened.", "timestamptz", True, "2026-10-02T17:45:00-04:00"),
-        Column("properties", cells.json_object, "What is known of it, by the event type.", "jsonb", example='{"url": "/tea"}'),
+        Column(
+            "properties",
+            cells.json_object,
+            "What is known of it, by the event type.",
+            "jsonb",
+            example='{"url": "/tea"}',
+        ),
     )
 
     def check(self, table: Table, context: Context, reasons: Reasons) -> None:
@@ -119,7 +131,7 @@ def _judge_cart(known: dict[str, Any]) -> list[str]:
         problems.append("properties: cart must be the cart's id, of at most 120 characters.")
     if not 0 <= (known.get("items") or 0) <= 1_000_000 or (known.get("items") or 0) % 1:
         problems.append("properties: items must be a whole number from 0 to 1,000,000.")
-    if not 0 <= (known.get("value") or 0) < 10**10:
+    if not 0 <= (known.get("value") or 0) < 9_999_999_999:
         problems.append("properties: value must be an amount from 0 up to 10 digits.")
     return problems
 

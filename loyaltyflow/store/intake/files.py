@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.db import transaction
 
@@ -26,7 +26,7 @@ class Sheet:
 
     file: BinaryIO
     header: list[str]
-    reader: "csv._reader" = field(repr=False)
+    reader: Any
 
     def rows(self) -> Iterator[tuple[int, list[str] | None, str]]:
         """Line, cells and "" of each row; or line, what can be had of the cells, and why it is not a row."""

@@ -28,7 +28,8 @@ SELECT coalesce(o.id, nextval(pg_get_serial_sequence('store_order', 'id'))) AS i
     g.line, g.source, g.order_number, g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
     coalesce(f.net, g.lines_net) AS net, coalesce(f.discount, g.lines_discount) AS discount,
     f.tax, f.shipping, f.refunded, {", ".join(f"f.{n}" for n in WORDS)},
-    CASE WHEN g.refused_line IS NOT NULL THEN 'Line ' || g.refused_line || ' of the same order was refused.' END AS reason,
+    CASE WHEN g.refused_line IS NOT NULL THEN 'Line ' || g.refused_line || ' of the same order was refused.' END
+        AS reason,
     CASE WHEN o.id IS NULL THEN 'created' ELSE 'unchanged' END AS status, o.customer_id AS known_customer,
     o.net AS known_net, o.refunded AS known_refunded, NULL::bigint AS customer
 FROM (SELECT * FROM grouped ORDER BY line) g JOIN intake_rows f ON f.line = g.line
@@ -50,7 +51,7 @@ INCOMPLETE = """UPDATE intake_orders SET reason = CASE
     WHEN is_new AND placed_at IS NULL THEN 'placed_at is missing.'
     WHEN is_new AND customer_id IS NULL AND email IS NULL AND phone IS NULL
         THEN 'customer_id, email or phone: one of them must say whose order it is.'
-    WHEN is_new AND net IS NULL THEN 'net: say what was paid, or give the lines of the order.'
+    WHEN is_new AND net IS NULL THEN 'net: say what was paid, for the order or for its lines.'
     WHEN abs(coalesce(net, 0)) >= 1e10 OR abs(coalesce(discount, 0)) >= 1e10
         THEN 'net: the sum of the lines has more than 10 digits.'
     ELSE 'refunded: more than the net amount was paid back.' END
@@ -65,7 +66,8 @@ PEOPLE = """SELECT line, source, customer_id, email, phone, placed_at FROM intak
 OWNERS = "UPDATE intake_orders o SET customer = p.customer FROM intake_people p WHERE p.line = o.line"
 LOST = """UPDATE intake_orders SET reason = 'customer_id, email and phone name different customers within the file; '
     'send these rows one after another.'
-WHERE reason IS NULL AND customer IS NULL AND (is_new OR NOT (customer_id IS NULL AND email IS NULL AND phone IS NULL))"""
+WHERE reason IS NULL AND customer IS NULL
+    AND (is_new OR NOT (customer_id IS NULL AND email IS NULL AND phone IS NULL))"""
 DROP_REFUSED = "DELETE FROM intake_orders WHERE reason IS NOT NULL"
 PRODUCTS = """INSERT INTO store_product (sku, name, category, brand, image_url, url)
 SELECT DISTINCT ON (sku) sku, coalesce(product_name, sku), '', '', '', '' FROM intake_rows r
@@ -89,7 +91,9 @@ SELECT o.id AS order_id, r.line_number AS number, p.id AS product_id, coalesce(r
 FROM intake_rows r JOIN intake_orders o ON true {SAME} JOIN store_product p ON p.sku = r.sku
 WHERE r.sku IS NOT NULL AND o.is_new = %(is_new)s"""
 LINE_FIELDS = "order_id, number, product_id, quantity, net, discount"
-CREATE_LINES = LINES.replace("CREATE TEMPORARY TABLE intake_lines ON COMMIT DROP AS", f"INSERT INTO store_orderline ({LINE_FIELDS})")
+CREATE_LINES = LINES.replace(
+    "CREATE TEMPORARY TABLE intake_lines ON COMMIT DROP AS", f"INSERT INTO store_orderline ({LINE_FIELDS})"
+)
 CHANGE_LINES = f"""WITH gone AS (
     DELETE FROM store_orderline s USING (SELECT DISTINCT order_id FROM intake_lines) k WHERE s.order_id = k.order_id
         AND NOT EXISTS (SELECT FROM intake_lines n WHERE n.order_id = s.order_id AND n.number = s.number)
@@ -136,7 +140,12 @@ class Orders(Kind):
         Column("shipped_at", cells.moment, "When it left the store.", "timestamptz"),
         Column("cancelled_at", cells.moment, "When it was cancelled.", "timestamptz"),
         Column("refunded_at", cells.moment, "When the whole of it was refunded.", "timestamptz"),
-        Column("net", MONEY, "Paid for the goods: after discounts, without tax and shipping. Empty: the lines' sum.", "numeric"),
+        Column(
+            "net",
+            MONEY,
+            "Paid for the goods: after discounts, without tax and shipping. Empty: the lines' sum.",
+            "numeric",
+        ),
         Column("discount", NOT_NEGATIVE, "Taken off the whole order. Empty: the lines' sum.", "numeric"),
         Column("tax", NOT_NEGATIVE, "Tax on top of the net amount.", "numeric", example="0.54"),
         Column("shipping", NOT_NEGATIVE, "Paid for shipping.", "numeric"),

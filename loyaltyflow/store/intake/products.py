@@ -6,7 +6,9 @@ from .base import Column, Context, Kind
 
 FIELDS = ("name", "category", "brand", "price", "image_url", "url", "is_active")
 # Several rows of one product: the last filled cell of each column counts.
-LAST = ", ".join(f'(array_agg("{name}" ORDER BY line DESC) FILTER (WHERE "{name}" IS NOT NULL))[1] {name}' for name in FIELDS)
+LAST = ", ".join(
+    f'(array_agg("{name}" ORDER BY line DESC) FILTER (WHERE "{name}" IS NOT NULL))[1] {name}' for name in FIELDS
+)
 GATHER = f"CREATE TEMPORARY TABLE intake_products ON COMMIT DROP AS SELECT sku, {LAST} FROM intake_rows GROUP BY sku"
 UPDATE = f"""UPDATE store_product p SET {", ".join(f"{name} = coalesce(n.{name}, p.{name})" for name in FIELDS)}
 FROM intake_products n WHERE n.sku = p.sku AND ({" OR ".join(f"n.{name} <> p.{name}" for name in FIELDS)}
@@ -16,7 +18,8 @@ CREATE = """INSERT INTO store_product (sku, name, category, brand, price, image_
 SELECT sku, coalesce(name, sku), coalesce(category, ''), coalesce(brand, ''), price, coalesce(image_url, ''),
     coalesce(url, ''), coalesce(is_active, true)
 FROM intake_products ON CONFLICT (sku) DO NOTHING RETURNING sku"""
-MARK = """WITH changed AS ({statement}) UPDATE intake_rows r SET status = '{status}' FROM changed WHERE changed.sku = r.sku"""
+MARK = """WITH changed AS ({statement})
+UPDATE intake_rows r SET status = '{status}' FROM changed WHERE changed.sku = r.sku"""
 
 
 class Products(Kind):
@@ -29,7 +32,11 @@ class Products(Kind):
         Column("category", cells.text(120), "Its group.", example="Tea"),
         Column("brand", cells.text(120), "Who makes it.", example="Harbor Roast"),
         Column(
-            "price", cells.number(10, 2, Decimal(0)), "In the store's currency, such as 4.50.", "numeric", example="4.50"
+            "price",
+            cells.number(10, 2, Decimal(0)),
+            "In the store's currency, such as 4.50.",
+            "numeric",
+            example="4.50",
         ),
         Column("image_url", cells.url, "Web address of its picture.", example="https://shop.example.com/tea.jpg"),
         Column("url", cells.url, "Web address of its page.", example="https://shop.example.com/tea"),

@@ -1,0 +1,3 @@
+from tests.sending import secret, send
+
+__all__ = ["secret", "send"]
