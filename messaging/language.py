@@ -1,13 +1,16 @@
 """The variables language of templates: Liquid, with strict limits, and errors that staff can act on."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
+from io import StringIO
 from typing import Any
 from urllib.parse import quote
 
-from liquid import BoundTemplate, Environment
-from liquid.exceptions import LiquidError, UndefinedError
+from liquid import BoundTemplate, Environment, Node, RenderContext
+from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError, UndefinedError
+from liquid.output import LimitedStringIO
+from liquid.token import TOKEN_TAG
 from liquid.undefined import FalsyStrictUndefined
 
 from .values import Values, known_names
@@ -15,9 +18,50 @@ from .values import Values, known_names
 PIECE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 RANGE = re.compile(r"\([^()]*\.\.[^()]*\)")
 LEFT_OUT_TAGS = ("include", "render", "liquid", "tablerow", "increment", "decrement", "doc", "ifchanged")
+LENGTHENING_TAGS = {"for", "assign", "capture", "cycle"}
 LEFT_OUT_FILTERS = ("safe", "escapejs")
 
-__all__ = ["ADDRESS", "HTML", "LiquidError", "TEXT", "UndefinedError", "parse", "problems", "unescaped"]
+__all__ = [
+    "ADDRESS",
+    "HTML",
+    "LiquidError",
+    "Part",
+    "TEXT",
+    "UndefinedError",
+    "encoded",
+    "parse",
+    "problems",
+    "unescaped",
+]
+
+
+class Part(BoundTemplate):
+    """A compiled template that is filled in with plain values, many times."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tags = {node.token.value for node in self._inside(self.nodes) if node.token.kind == TOKEN_TAG}
+        self.is_short = tags.isdisjoint(LENGTHENING_TAGS)
+
+    def fill_in(self, known: dict[str, Any]) -> str:
+        """The template with these values in it; raises LiquidError.
+
+        Does what `render` does, without copying the values; output is measured only where a loop or an assignment
+        can make it much longer than the template.
+        """
+        context = RenderContext(self, globals=known)
+        buffer = StringIO() if self.is_short else LimitedStringIO(Language.output_stream_limit)
+        try:
+            for node in self.nodes:
+                node.render(context, buffer)
+        except LiquidInterrupt as error:
+            raise LiquidSyntaxError(f"“{error}” stands outside of a loop", token=None) from error
+        return buffer.getvalue()
+
+    def _inside(self, nodes: Iterable[Node]) -> Iterator[Node]:
+        for node in nodes:
+            yield node
+            yield from self._inside(node.children(RenderContext(self)))
 
 
 class Missing(FalsyStrictUndefined):
@@ -29,6 +73,8 @@ class Missing(FalsyStrictUndefined):
 
 class Language(Environment):
     """Liquid without files, without unsafe output, and with an end to every loop."""
+
+    template_class = Part
 
     loop_iteration_limit = 1_000
     output_stream_limit = 400_000
@@ -65,9 +111,11 @@ def unescaped(source: str) -> str:
     return PIECE.sub(lambda piece: unescape(piece[0]), source)
 
 
-def parse(source: str, language: Language = HTML) -> BoundTemplate:
+def parse(source: str, language: Language = HTML) -> Part:
     """The compiled template; raises LiquidError with the place of the first mistake."""
-    return language.from_string(source)
+    part = language.from_string(source)
+    assert isinstance(part, Part)  # It is the language's template_class.
+    return part
 
 
 def problems(source: str, where: str) -> list[str]:

@@ -27,7 +27,7 @@ PIXEL = '<img src="{{ links.open }}" width="1" height="1" alt="" style="display:
 HIDDEN = '<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;font-size:1px;">{}</div>'
 NO_FONTS: dict[str, str] = {}
 FOOTER_START = (
-    '<mj-section padding="8px 16px 24px"><mj-column>'
+    '<mj-section background-color="transparent" padding="8px 16px 24px"><mj-column>'
     '<mj-text align="center" font-family="Helvetica, Arial, sans-serif" font-size="12px" line-height="18px" '
     'color="#5f6673">'
 )

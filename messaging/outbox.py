@@ -192,7 +192,7 @@ def _hand_over(
             break
         finally:
             Message.record(outcomes, clock())
-            counts.update(outcome.status for outcome in outcomes)
+            counts.update(str(outcome.status) for outcome in outcomes)
             handled += len(outcomes)
     rest = [message.id for message in claimed[handled:]]
     return Message.objects.give_back(rest, claimed_at) if rest else 0

@@ -47,7 +47,7 @@ def of_message(message: Message) -> str:
 def mail_of(message: Message) -> EmailMessage | None:
     """The message as it lies in the mailbox folder, if it does."""
     file = file_of(message.pk)
-    return message_from_bytes(file.read_bytes(), policy=policy.default) if file.exists() else None  # type: ignore
+    return message_from_bytes(file.read_bytes(), policy=policy.default) if file.exists() else None
 
 
 def sample(template: EmailTemplate) -> Rendered | None:

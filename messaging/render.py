@@ -10,10 +10,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
-from liquid import BoundTemplate
 
 from .emails import EmailTemplate, Link
-from .language import ADDRESS, HTML, TEXT, LiquidError, UndefinedError, encoded, parse
+from .language import ADDRESS, HTML, TEXT, LiquidError, Part, UndefinedError, encoded, parse
 from .messages import Message
 from .tokens import token
 from .values import Known, Values, values_for
@@ -39,10 +38,10 @@ class Rendered:
 class CompiledTemplate:
     """A template ready to be filled in: its parts, and the prefixes of the variables it uses."""
 
-    subject: BoundTemplate
-    html: BoundTemplate
-    text: BoundTemplate
-    addresses: tuple[BoundTemplate, ...]
+    subject: Part
+    html: Part
+    text: Part
+    addresses: tuple[Part, ...]
     prefixes: frozenset[str]
 
 
@@ -98,11 +97,11 @@ def render(template: CompiledTemplate, known: dict[str, Any]) -> Rendered:
         if template.addresses:
             in_address = encoded(known)
             for address in template.addresses:
-                address.render(in_address)
+                address.fill_in(in_address)
         return Rendered(
-            " ".join(template.subject.render(known).translate(SPACES).split())[:400],
-            template.html.render(known),
-            template.text.render(known),
+            " ".join(template.subject.fill_in(known).translate(SPACES).split())[:400],
+            template.html.fill_in(known),
+            template.text.fill_in(known),
             known["links"]["unsubscribe"],
         )
     except UndefinedError as error:
@@ -123,7 +122,7 @@ def address_of(link: Link, message: Message, now: datetime) -> str:
     values = values_for(prefixes, [message.customer_id], now)
     known = variables(values, message.customer_id, message.values, links(message.pk))
     try:
-        return template.render(encoded(known))
+        return template.fill_in(encoded(known))
     except LiquidError:
         parts = urlsplit(link.url)
         return f"{parts.scheme}://{parts.netloc}/"

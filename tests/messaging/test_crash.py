@@ -60,6 +60,7 @@ def test_a_killed_worker_leaves_uncertain_messages_that_are_never_sent_twice(set
         sleep(0.001)
     worker.send_signal(signal.SIGKILL)
     worker.wait()
+    assert worker.stdout
     worker.stdout.close()
     handed_over = len(sink.envelopes)
     left = Message.objects.filter(status="sending").count()

@@ -1,6 +1,7 @@
 """From the outbox over a real mail server to the customer, and back by the unsubscribe link."""
 
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,10 +9,19 @@ import pytest
 from loyaltyflow.store.models import Consent, Event
 from messaging import outbox
 from messaging.models import Engagement, Message
+from messaging.render import links
+from tests import factories
 
 from . import world
 
 pytestmark = pytest.mark.django_db
+
+
+def part(received: EmailMessage, kind: str) -> str:
+    """The text of the message's plain or HTML part."""
+    body = received.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
 
 
 def test_one_click_unsubscribe_over_a_real_mail_server(sink, client, now):
@@ -30,8 +40,8 @@ def test_one_click_unsubscribe_over_a_real_mail_server(sink, client, now):
     assert received["From"] == "My store <hello@example.com>"
     assert received["Auto-Submitted"] == "auto-generated"
     assert received["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert "Hello Zoë" in received.get_body(("plain",)).get_content()
-    assert "Hello Zoë" in received.get_body(("html",)).get_content()
+    assert "Hello Zoë" in part(received, "plain")
+    assert "Hello Zoë" in part(received, "html")
     assert [part.get_content_type() for part in received.iter_parts()] == ["text/plain", "text/html"]
     message = Message.objects.get()
     assert received["Message-ID"] == f"<{message.pk}.test-1.{who.pk}@example.com>"
@@ -58,14 +68,14 @@ def test_one_click_unsubscribe_over_a_real_mail_server(sink, client, now):
 
 def test_a_service_message_has_no_unsubscribe_headers_and_goes_to_those_who_opted_out(sink, now):
     who = world.fan(now)
-    world.factories.consent(who, now, Consent.Status.OPTED_OUT)
+    factories.consent(who, now, Consent.Status.OPTED_OUT)
     world.post(world.service(), now, who)
 
     assert outbox.deliver(now) == {"sent": 1}
 
     received = message_from_bytes(sink.envelopes[0].content, policy=policy.default)
     assert received["List-Unsubscribe"] is None
-    assert "Unsubscribe" not in received.get_body(("html",)).get_content()
+    assert "Unsubscribe" not in part(received, "html")
 
 
 def test_one_connection_is_kept_for_many_messages(sink, now):
@@ -129,7 +139,7 @@ def test_an_unsubscribe_engagement_is_recorded_once(client, now):
     who = world.fan(now)
     world.post(world.template(), now, who)
     outbox.deliver(now)
-    path = urlsplit(outbox.links(Message.objects.get().pk)["unsubscribe"]).path
+    path = urlsplit(links(Message.objects.get().pk)["unsubscribe"]).path
 
     for _ in range(3):
         assert client.post(path).status_code == 200

@@ -7,6 +7,7 @@ import pytest
 from loyaltyflow.store.models import Consent
 from messaging import outbox
 from messaging.models import Message, Suppression
+from tests import factories
 
 from . import world
 
@@ -23,10 +24,10 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_marketing_needs_consent(mailbox, now, _case, word, reason):
-    who = world.factories.customer()
+    who = factories.customer()
     if word:
-        world.factories.consent(who, now - timedelta(days=2))
-        world.factories.consent(who, now - timedelta(days=1), word)
+        factories.consent(who, now - timedelta(days=2))
+        factories.consent(who, now - timedelta(days=1), word)
     world.post(world.template(), now, who)
 
     assert outbox.deliver(now) == {"blocked": 1}
@@ -38,7 +39,7 @@ def test_marketing_needs_consent(mailbox, now, _case, word, reason):
 
 def test_the_last_word_counts_even_if_it_is_later_than_now(now):
     who = world.fan(now - timedelta(days=9))
-    world.factories.consent(who, now + timedelta(days=3), Consent.Status.OPTED_OUT)
+    factories.consent(who, now + timedelta(days=3), Consent.Status.OPTED_OUT)
     world.post(world.template(), now, who)
 
     assert outbox.deliver(now) == {"blocked": 1}

@@ -9,6 +9,7 @@ from django_q.models import OrmQ
 
 from loyaltyflow.store.models import Customer, Event, StoreSettings
 from messaging import outbox
+from messaging.messages import Outcome
 from messaging.models import Campaign, Message
 
 from . import world
@@ -100,7 +101,7 @@ def test_an_outcome_does_not_undo_what_staff_decided(now):
     message = Message.objects.get()
     Message.objects.update(status="blocked", reason="stopped")
 
-    assert Message.record([outbox.Outcome(message.pk, "sent")], now) == 0
+    assert Message.record([Outcome(message.pk, "sent")], now) == 0
     assert not Event.objects.filter(name="message_sent").exists()
 
 

@@ -59,6 +59,7 @@ def test_what_is_known_is_filled_in(now, _case, content, text):
         ("missing", "{{ customer.first_name }}", "customer.first_name is not known of this customer."),
         ("missing in a filter", "{{ customer.first_name | upcase }}", "customer.first_name is not known"),
         ("missing from the message", "{{ message.points }}", "message.points is not known of this customer."),
+        ("break without loop", "{% break %}", "stands outside of a loop"),
         ("loop without end", "{% for i in (1..2000) %}x{% endfor %}", "loop iteration limit reached"),
         (
             "nested loops",

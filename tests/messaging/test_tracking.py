@@ -10,6 +10,7 @@ from messaging import outbox
 from messaging.models import Engagement, Link, Message
 from messaging.render import links
 from messaging.tokens import message_of, token
+from tests import factories
 
 from . import world
 
@@ -162,7 +163,7 @@ def test_the_pages_button_opts_out_without_a_cookie(message):
 
 def test_who_opts_in_again_can_opt_out_again(client, message):
     client.post(path(message, "unsubscribe"))
-    world.factories.consent(message.customer, timezone.now() + timedelta(hours=1))
+    factories.consent(message.customer, timezone.now() + timedelta(hours=1))
     client.post(path(message, "unsubscribe"))
 
     word = Consent.objects.order_by("-given_at", "-pk").first()
