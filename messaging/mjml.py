@@ -23,6 +23,9 @@ VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "l
 UNTRACKED = ("mailto:", "tel:", "sms:", "#")
 ANCHOR = re.compile(r"""(<a\b[^>]*?\shref\s*=\s*)(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#{}<>\"\\@]+([/?#]|$)", re.IGNORECASE)
+# Each tag begins a line, so that no line is so long (998) that mail must be sent quoted-printable, which takes Python
+# longer than all the rest.
+TAG_START = re.compile(r"<([a-z][a-z0-9]*) (?=[a-z])")
 PIXEL = '<img src="{{ links.open }}" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px;">'
 HIDDEN = '<div style="display:none;max-height:0;max-width:0;overflow:hidden;opacity:0;font-size:1px;">{}</div>'
 NO_FONTS: dict[str, str] = {}
@@ -116,7 +119,7 @@ def _html(masked: str, pieces: list[str]) -> str:
             raise NotCompiled(
                 [f"Body, line {line}: {piece} stands where MJML drops it. Put it inside mj-text or mj-raw."]
             )
-    return html
+    return TAG_START.sub(r"<\1\n", html)
 
 
 def _tracked(html: str, pieces: list[str]) -> tuple[str, list[str]]:

@@ -120,3 +120,4 @@ def test_every_starter_compiles(name):
     assert template.links.count() == 1
     assert "{{ store.name }}" in template.text
     assert len(template.html) < 100_000
+    assert max(map(len, template.html.splitlines())) < 900
