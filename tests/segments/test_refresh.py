@@ -160,6 +160,10 @@ def test_a_segment_of_segments_follows_in_the_same_refresh(now):
         ("segment_left", "Dormant", "Buyer"),
     }
 
+    by_time_alone = now.replace(hour=0, minute=0) + timedelta(days=22)
+    assert refresh.refresh(by_time_alone) == {"built": 0, "entered": 2, "left": 1}
+    assert members(outer) == set()
+
 
 def test_new_conditions_of_a_live_segment_move_people_with_events(now):
     for name, state in (("Anna", "MA"), ("Ben", "NH"), ("Cleo", "NH")):
