@@ -110,7 +110,7 @@ def read(period: Period, now: datetime) -> dict[str, Any]:
     totals, before = _totals(period), _totals(period.before)
     return {
         "counters": _counters(period, totals, before, now),
-        "weekly": _weekly(now.date()),
+        "weekly": _weekly(now),
         "bands": _bands(totals),
         "rates": _rates(totals),
         "totals": totals,
@@ -184,9 +184,9 @@ def _refunded(amount: Decimal | None) -> str:
     return f"{written.money(amount)} refunded" if amount else ""
 
 
-def _weekly(today: date) -> dict[str, Any]:
+def _weekly(now: datetime) -> dict[str, Any]:
     """Messages sent in each of the last 12 ISO weeks, by channel, and in the 12 weeks before; none is left out."""
-    this_week = week(today)
+    this_week = week(now.date())
     mondays = [this_week - timedelta(weeks=ago) for ago in range(2 * WEEKS - 1, -1, -1)]
     sent: dict[tuple[str, date], int] = defaultdict(int)
     days = DailyFigure.objects.filter(day__gte=mondays[0], day__lt=this_week + timedelta(weeks=1), sent__gt=0)
@@ -197,14 +197,20 @@ def _weekly(today: date) -> dict[str, Any]:
     shown = mondays[WEEKS:]
     series = [{"label": each.label, "values": [sent[each, monday] for monday in shown]} for each in used]
     labels = [written.day(monday) for monday in shown]
+    links = [_messages_of_week(monday, now) for monday in shown]
     rows = [
-        {"week": label, "sent": numbers, "total": sum(numbers), "before": earlier}
-        for label, numbers, earlier in zip(
-            labels, zip(*(each["values"] for each in series), strict=True), before, strict=True
+        {"week": label, "sent": numbers, "total": sum(numbers), "before": earlier, "link": link}
+        for label, numbers, earlier, link in zip(
+            labels, zip(*(each["values"] for each in series), strict=True), before, links, strict=True
         )
     ]
-    chart = {"labels": labels, "series": series, "before": before, "locale": store().locale.replace("_", "-")}
+    language = store().locale.replace("_", "-")
+    chart = {"labels": labels, "series": series, "before": before, "links": links, "locale": language}
     return {"chart": chart, "rows": rows}
+
+
+def _messages_of_week(monday: date, now: datetime) -> str:
+    return rows_of(Message, **Period(monday, monday + timedelta(days=6)).filters("sent_at", now))
 
 
 def _bands(totals: Totals) -> list[Band]:

@@ -24,6 +24,8 @@ const weekly = (canvas, data) => {
     data: { labels: data.labels, datasets: [before, ...bars] },
     options: {
       animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false },
+      onClick: (_, [bar]) => { if (bar && data.links[bar.index]) location.assign(data.links[bar.index]); },
+      onHover: (_, [bar]) => { canvas.style.cursor = bar && data.links[bar.index] ? "pointer" : ""; },
       plugins: { legend: { display: false }, tooltip: { callbacks: { title: (items) => `Week of ${items[0].label}`, label: (item) => `${item.dataset.label}: ${written(item.parsed.y)} sent` } } },
       scales: {
         x: { stacked: true, grid: { display: false }, border: { color: line() }, ticks: { color: quiet(), font, maxRotation: 0, autoSkipPadding: 10 } },
