@@ -21,7 +21,7 @@ from .conditions.base import prefetch_references
 from .models import Membership, Segment, SegmentQuerySet
 
 
-class SegmentList(ChangeList):  # type: ignore[misc]
+class SegmentList(ChangeList):
     result_list: Any
 
     def get_results(self, request: HttpRequest) -> None:
@@ -33,7 +33,7 @@ class SegmentList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):  # type: ignore[misc]
+class SegmentAdmin(ModelAdmin):
     list_display = ["name", "in_words", "members_now", "is_active", "built_at"]
     list_filter = ["is_active", "kind"]
     search_fields = ["name", "description"]
@@ -102,7 +102,7 @@ def _about(segment: Segment, wanted: str) -> dict[str, Any]:
     return about
 
 
-class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):  # type: ignore[misc]
+class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):
     """The form of one condition; it leads back to the segment that the condition belongs to."""
 
     base_model = Condition
@@ -156,7 +156,7 @@ def _home(condition: Condition) -> str:
 
 
 @admin.register(Condition)
-class AnyConditionAdmin(PolymorphicParentModelAdmin, ModelAdmin):  # type: ignore[misc]
+class AnyConditionAdmin(PolymorphicParentModelAdmin, ModelAdmin):
     """Which type of condition to add; each type has its own form."""
 
     base_model = Condition
@@ -177,7 +177,7 @@ for kind in condition_types():
 
 
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):  # type: ignore[misc]
+class MembershipAdmin(ModelAdmin):
     list_display = ["customer", "segment", "joined_at", "left_at"]
     list_filter = ["segment", ("left_at", admin.EmptyFieldListFilter)]
     list_select_related = ["customer", "segment"]

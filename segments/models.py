@@ -31,7 +31,7 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         return found
 
 
-class Segment(models.Model):  # type: ignore[django-manager-missing]
+class Segment(models.Model):
     """A group of customers: those who meet a condition, or those whom somebody put in by hand.
 
     A dynamic segment is built when it is activated, without events. From then on each refresh records who entered and

@@ -20,7 +20,7 @@ class Explanation:
     parts: list["Explanation"] = field(default_factory=list)
 
 
-class Condition(PolymorphicModel):  # type: ignore[misc]
+class Condition(PolymorphicModel):
     """A question about a customer that has the answer yes or no at any moment.
 
     Each type is one class in one file. `now` is an aware datetime on the store's clock: days are counted in its zone.
