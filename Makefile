@@ -71,7 +71,7 @@ $(INSTALLED): $(LOCK)
 		for found in $${PYTHON3:-python3.13 python3.12 python3.11 python3}; do \
 			$$found -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && break; found=; \
 		done; \
-		[ "$$found" ] || { echo "LoyaltyFlow needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || true)." \
+		[ "$$found" ] || { echo "LoyaltyFlow needs Python 3.11 or newer; found: $$(python3 --version 2>/dev/null || echo none)." \
 			"Install one, or name it: PYTHON3=/path/to/python3 make $(MAKECMDGOALS)"; exit 1; }; \
 		$$found -c "import ensurepip, venv" 2>/dev/null || { echo "$$found lacks the venv module." \
 			"On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }; \
