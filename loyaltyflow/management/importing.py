@@ -45,5 +45,5 @@ class ImportCommand(BaseCommand):
             self.stdout.write("This was a dry run: nothing was changed.")
 
 
-def _show(bar: "tqdm[None]", done: int) -> None:
+def _show(bar: Any, done: int) -> None:
     bar.update(done - bar.n)

@@ -33,7 +33,7 @@ NASTY = st.sampled_from(
         "\0",
         "a\0b",
         "\ud800",
-        "x" * 100_000,
+        "x" * 5_000,
         "=1+1",
         "'; DROP TABLE",
         "null",
@@ -100,7 +100,7 @@ def kept(kind):
 
 def random_rows(kind, value):
     names = [column.name for column in KINDS[kind].columns]
-    return st.lists(st.dictionaries(st.sampled_from(names), value, max_size=6), min_size=ROWS, max_size=ROWS)
+    return st.lists(st.dictionaries(st.sampled_from(names), value, max_size=4), min_size=ROWS, max_size=ROWS)
 
 
 def spoil(kind, number, row):
@@ -125,7 +125,7 @@ def test_random_bad_rows_through_the_importers(kind, db, tmp_path):
 
         with (tmp_path / f"{kind}.rejected.csv").open(errors="surrogateescape", newline="") as source:
             rejected = list(csv.DictReader(source))
-        key = next(name for name in ("external_id", "sku", "order_number") if name in names)
+        key = next(name for name in ("external_id", "sku", "order_number") if name in GOOD[kind](0))
         assert sorted(row[key] for row in rejected) == sorted(f"bad{n}" for n in range(ROWS))
         assert all(row["reason"] and int(row["line"]) > 1 for row in rejected)
         assert kept(kind) == {f"good{n}" for n in range(ROWS)}

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.intake import Context, cells
@@ -20,6 +21,12 @@ from .base import ReadOnlyAdmin, StoreAdmin
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
     """Reads addresses, phones and states the way the imports do."""
+
+    # Longer than the columns: people write more signs than are kept.
+    phone = forms.CharField(required=False, max_length=40, widget=UnfoldAdminTextInputWidget)
+    state = forms.CharField(
+        required=False, max_length=60, widget=UnfoldAdminTextInputWidget, help_text="Code or name, such as MA."
+    )
 
     class Meta:
         model = Customer

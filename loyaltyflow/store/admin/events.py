@@ -90,7 +90,7 @@ class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> EventType:
         self.instance.properties = self.cleaned_data["known"]
-        return super().save(commit)  # type: ignore[no-any-return]
+        return super().save(commit)
 
 
 @admin.register(EventType)

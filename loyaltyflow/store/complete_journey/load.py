@@ -30,8 +30,8 @@ def load(
 ) -> dict[str, int]:
     """How many customers, products and orders were new, once the year is in.
 
-    `since` and `until` are days of the moved year, both included; `households` takes only so many of them. `show` is
-    told what is at work and which share of all is done. A second call with the same arguments changes nothing.
+    `since` and `until` are days of the moved year, both included; `households` takes only so many of them, and what
+    they bought. `show` is told what is at work and which share of all is done. A second call with the same arguments changes nothing.
     """
     show("Reading the files", 0)
     store = StoreSettings.load()
@@ -45,7 +45,7 @@ def load(
     show("Customers", 0.04)
     made = {"customers": _customers(context, sales, times)}
     show("Products", 0.06)
-    made["products"] = _products(context, sales)
+    made["products"] = _products(context, sales, is_whole=households is None)
     keep = np.array(
         [(not since or since <= at.date()) and (not until or at.date() <= until) for at in times], dtype=bool
     )
@@ -65,8 +65,10 @@ def _customers(context: Context, sales: Sales, times: list[datetime]) -> int:
     return _take(CUSTOMERS, context, people.households(visits, ages, max(times)))
 
 
-def _products(context: Context, sales: Sales) -> int:
-    rows = products.rows(read("products").to_pylist(), _prices(sales))
+def _products(context: Context, sales: Sales, is_whole: bool) -> int:
+    prices = _prices(sales)
+    listed = [row for row in read("products").to_pylist() if is_whole or row["product_id"] in prices]
+    rows = products.rows(listed, prices)
     if set(Product.objects.values_list("sku", flat=True)) >= {row["sku"] for row in rows}:
         return 0
     return _take(PRODUCTS, context, rows)

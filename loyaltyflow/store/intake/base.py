@@ -119,7 +119,8 @@ class Intake:
             cursor.execute("SET LOCAL client_min_messages = warning")
             cursor.execute("DROP TABLE IF EXISTS intake_rows, intake_people, intake_orders, intake_customers")
             cursor.execute(
-                f"CREATE TEMPORARY TABLE intake_rows (line bigint NOT NULL, {columns}, reason text, status text,"
+                f"CREATE TEMPORARY TABLE intake_rows (line bigint NOT NULL, {columns}, reason text,"
+                " status text DEFAULT 'unchanged',"
                 " customer bigint) ON COMMIT DROP"
             )
 

@@ -87,7 +87,7 @@ class Events(Kind):
 
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
         who.resolve(cursor, context, PEOPLE)
-        for statement in (OWNERS, LOST, ONCE, "UPDATE intake_rows SET status = 'unchanged'", TELL):
+        for statement in (OWNERS, LOST, ONCE, TELL):
             cursor.execute(statement)
         cursor.execute(REGISTER, {"now": context.now})
         cursor.execute(CARTS)

@@ -32,7 +32,7 @@ class Sheet:
         """Line, cells and "" of each row; or line, what can be had of the cells, and why it is not a row."""
         width = len(self.header)
         while True:
-            line = self.reader.line_num + 1
+            line = self.reader.line_num + 2  # the first line was read before
             try:
                 row = next(self.reader)
             except StopIteration:

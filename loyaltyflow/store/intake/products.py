@@ -44,7 +44,6 @@ class Products(Kind):
     )
 
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
-        cursor.execute("UPDATE intake_rows SET status = 'unchanged'")
         cursor.execute("DROP TABLE IF EXISTS intake_products")
         cursor.execute(GATHER)
         cursor.execute(MARK.format(statement=UPDATE, status="updated"))
