@@ -12,6 +12,7 @@ from django.utils import timezone
 from analytics import dashboard as figures
 from analytics.links import page_of, rows_of
 from analytics.periods import CHOICES, chosen
+from loyaltyflow.demo.engagement import CLICK_RATE_OF_OPENERS, OPEN_RATE
 from loyaltyflow.models import TickRun
 from loyaltyflow.navigation import MENU
 from loyaltyflow.store.clock import store
@@ -62,6 +63,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         | figures.read(period, now)
         | {
             "store": store(),
+            "drawn": {"opened": OPEN_RATE, "clicked": CLICK_RATE_OF_OPENERS},
             "period": period,
             "periods": [(name, label) for name, label in CHOICES.items() if name != "custom"],
             "today": now.date(),

@@ -69,7 +69,10 @@ def test_the_demo_store_says_what_is_made_up(browse):
     StoreSettings.load()
     StoreSettings.objects.update(is_demo=True)
 
-    assert "Opens and clicks are drawn at stated rates" in browse().locator(".lf-callout").inner_text()
+    told = browse().locator(".lf-callout").inner_text()
+
+    assert "28.0% of messages are opened, 16.0% of those clicked" in told
+    assert "real retailer’s" in told
 
 
 def test_a_click_on_a_week_opens_its_messages(browse):
