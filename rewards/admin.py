@@ -10,7 +10,7 @@ from .models import Account, EarningRule, Entry
 
 
 @admin.register(EarningRule)
-class EarningRuleAdmin(ModelAdmin):  # type: ignore[misc]
+class EarningRuleAdmin(ModelAdmin):
     list_display = ["name", "in_words", "starts_at", "ends_at", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["name"]
@@ -25,7 +25,7 @@ class EarningRuleAdmin(ModelAdmin):  # type: ignore[misc]
         return not has_given and bool(super().has_delete_permission(request, obj))
 
 
-class ReadOnly(ModelAdmin):  # type: ignore[misc]
+class ReadOnly(ModelAdmin):
     """A page that nobody changes anything on."""
 
     show_full_result_count = False

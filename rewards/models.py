@@ -48,14 +48,15 @@ class EarningRule(models.Model):
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
-    def proved(self) -> "AccountQuerySet":
-        """With what the balance must equal: `moved`, the sum of the entries, and `left`, what is left of the lots."""
+    def unproved(self) -> models.QuerySet[Any, Any]:
+        """Accounts whose balance is not both `moved`, the sum of the entries, and `left`, what is left of the lots."""
         entries = Entry.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
         lots = Lot.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
         moved, left = entries.annotate(sum=Sum("points")), lots.annotate(sum=Sum("remaining"))
-        return self.annotate(
+        accounts = self.annotate(
             moved=Coalesce(Subquery(moved.values("sum")), 0), left=Coalesce(Subquery(left.values("sum")), 0)
         )
+        return accounts.exclude(balance=F("moved"), left=F("balance"))
 
 
 class Account(models.Model):

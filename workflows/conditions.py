@@ -1,6 +1,7 @@
 """Conditions about what a customer's own walk through the workflow has brought so far."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -68,7 +69,7 @@ class BoughtSince(Condition):
         count = customer.orders.purchases(now).filter(completed_at__gt=visit.left_at).count()
         return f"{count:,} purchase{'' if count == 1 else 's'} since"
 
-    def _visits(self, customer: object) -> models.QuerySet[Step]:
+    def _visits(self, customer: Any) -> models.QuerySet[Step]:
         active = Enrolment.Status.ACTIVE
         return Step.objects.filter(node=self.step_id, enrolment__customer=customer, enrolment__status=active)
 

@@ -1,11 +1,13 @@
 """A worker process for tests that kill it: one long-lived parent with everything loaded, which forks the worker.
 
 Each line on its standard input is a job: how many workers at once, and the moments to work through. It answers with
-`worker <process id>` for each, `done <moment>` after each finished moment, and `over <how many failed>` at the end.
+`worker <process id>` for each, `done <moment>` after each finished moment, and at the end `over <failed>,<killed>`:
+how many of them failed by themselves, and how many were killed.
 """
 
 import json
 import os
+import signal
 import sys
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -45,8 +47,10 @@ def serve() -> None:
         children = [fork(job["moments"], job["batch"]) for _ in range(job["workers"])]
         for child in children:
             os.write(1, f"worker {child}\n".encode())
-        failed = sum(os.waitpid(child, 0)[1] != 0 for child in children)
-        os.write(1, f"over {failed}\n".encode())
+        ends = [os.waitpid(child, 0)[1] for child in children]
+        killed = sum(os.WIFSIGNALED(each) and os.WTERMSIG(each) == signal.SIGKILL for each in ends)
+        failed = sum(each != 0 for each in ends) - killed
+        os.write(1, f"over {failed},{killed}\n".encode())
 
 
 if __name__ == "__main__":

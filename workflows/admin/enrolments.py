@@ -13,7 +13,7 @@ from ..nodes.base import load_references
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(ModelAdmin):  # type: ignore[misc]
+class EnrolmentAdmin(ModelAdmin):
     """Who walked through which workflow, and the path each one took; nobody changes it by hand."""
 
     list_display = ["customer", "workflow", "state", "outcome", "entered", "ended"]
@@ -29,7 +29,8 @@ class EnrolmentAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The enrolment with each step it took, when and by which way out."""
-        visits = list(Step.objects.filter(enrolment=object_id).order_by("left_at", "pk"))
+        known = int(object_id) if object_id.isdecimal() else 0
+        visits = list(Step.objects.filter(enrolment=known).order_by("left_at", "pk"))
         nodes = Node.objects.in_bulk([visit.node_id for visit in visits])
         load_references(nodes.values())
         path = [{"visit": visit, "node": nodes[visit.node_id]} for visit in visits]

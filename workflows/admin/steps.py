@@ -21,8 +21,9 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        revision = self.instance.revision_id or self.initial.get("revision")
-        others = Node.objects.filter(revision=revision).exclude(pk=self.instance.pk)
+        revision = str(self.instance.revision_id or self.data.get("revision") or self.initial.get("revision"))
+        known = int(revision) if revision.isdecimal() else 0
+        others = Node.objects.filter(revision=known).exclude(pk=self.instance.pk)
         after = {edge.outlet: edge.target_id for edge in self.instance.edges.all()} if self.instance.pk else {}
         for outlet in self.instance.outlets:
             field = self.fields.get(f"after_{outlet}")
@@ -31,7 +32,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.initial = after.get(outlet)
 
 
-class StepAdmin(ModelAdmin):  # type: ignore[misc]
+class StepAdmin(ModelAdmin):
     """The form of one step of a draft; it leads back to its workflow."""
 
     search_fields = ["name"]

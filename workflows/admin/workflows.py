@@ -36,7 +36,7 @@ BUTTONS = {
 }
 
 
-class WorkflowList(ChangeList):  # type: ignore[misc]
+class WorkflowList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """The rows of the page, each with the start of its live revision or, without one, of its draft."""
         super().get_results(request)
@@ -50,7 +50,7 @@ class WorkflowList(ChangeList):  # type: ignore[misc]
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(ModelAdmin):  # type: ignore[misc]
+class WorkflowAdmin(ModelAdmin):
     list_display = ["name", "state", "starts", "inside", "entered", "completed"]
     list_filter = ["status"]
     search_fields = ["name", "goal"]
@@ -100,7 +100,7 @@ class WorkflowAdmin(ModelAdmin):  # type: ignore[misc]
 
     @display(description="starts")
     def starts(self, workflow: Workflow) -> str:
-        return workflow.starts  # type: ignore[attr-defined, no-any-return]
+        return workflow.starts  # type: ignore[attr-defined]
 
     @display(description="in it now", ordering="inside")
     def inside(self, workflow: Workflow) -> str:

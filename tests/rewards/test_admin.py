@@ -1,0 +1,45 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from rewards.models import EarningRule
+from tests import factories
+
+from .test_ledger import give
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("model", ["entry", "account"])
+def test_ledger_and_accounts_are_read_only_lists_with_constant_queries(admin_client, now, model):
+    address = reverse(f"admin:rewards_{model}_changelist")
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(address).status_code == 200
+        return len(captured)
+
+    factories.customer(first_name="Maria")
+    give(now, 1240)
+    admin_client.get(address)
+    few = queries()
+    for _ in range(5):
+        factories.customer()
+    give(now, 1240)
+    assert queries() == few
+    assert "1,240 pts" in admin_client.get(address).content.decode()
+    assert admin_client.get(reverse(f"admin:rewards_{model}_add")).status_code == 403
+
+
+def test_an_account_shows_what_its_points_are_worth(admin_client, now):
+    factories.customer()
+    give(now, 1240)
+    assert "$62.00" in admin_client.get(reverse("admin:rewards_account_changelist")).content.decode()
+
+
+def test_earning_rules_are_sentences(admin_client, now):
+    EarningRule.objects.create(name="Basic", starts_at=now)
+    assert (
+        "1 points for each $1.00" in admin_client.get(reverse("admin:rewards_earningrule_changelist")).content.decode()
+    )
