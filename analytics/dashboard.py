@@ -1,26 +1,24 @@
 """What the dashboard shows, read by a fixed number of statements however many customers and messages there are."""
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, Min, Q, Sum
 
 from loyaltyflow.store.clock import store
-from loyaltyflow.store.models import Channel
 from loyaltyflow.store.templatetags import figures as written
 from messaging.models import Campaign, Engagement, Message
 from rewards.models import Account, Entry
 from workflows.models import Workflow
 
+from . import weekly
 from .figures import COLUMNS, midnight
 from .links import page_of, rows_of
 from .models import Conversion, DailyFigure
-from .periods import Period, week
+from .periods import Period
 
-WEEKS = 12
 CAMPAIGNS_SHOWN = 7
 ENOUGH_TO_JUDGE = 50
 Totals = dict[str, Any]
@@ -110,7 +108,7 @@ def read(period: Period, now: datetime) -> dict[str, Any]:
     totals, before = _totals(period), _totals(period.before)
     return {
         "counters": _counters(period, totals, before, now),
-        "weekly": _weekly(now),
+        "weekly": weekly.read(now),
         "bands": _bands(totals),
         "rates": _rates(totals),
         "totals": totals,
@@ -182,35 +180,6 @@ def _more(number: int, *words: str) -> str:
 
 def _refunded(amount: Decimal | None) -> str:
     return f"{written.money(amount)} refunded" if amount else ""
-
-
-def _weekly(now: datetime) -> dict[str, Any]:
-    """Messages sent in each of the last 12 ISO weeks, by channel, and in the 12 weeks before; none is left out."""
-    this_week = week(now.date())
-    mondays = [this_week - timedelta(weeks=ago) for ago in range(2 * WEEKS - 1, -1, -1)]
-    sent: dict[tuple[str, date], int] = defaultdict(int)
-    days = DailyFigure.objects.filter(day__gte=mondays[0], day__lt=this_week + timedelta(weeks=1), sent__gt=0)
-    for channel, day, number in days.values_list("channel", "day").annotate(Sum("sent")).order_by():
-        sent[channel, week(day)] += number
-    used = [each for each in Channel if any(channel == each for channel, _ in sent)] or [Channel.EMAIL]
-    before = [sum(sent[channel, monday] for channel in used) for monday in mondays[:WEEKS]]
-    shown = mondays[WEEKS:]
-    series = [{"label": each.label, "values": [sent[each, monday] for monday in shown]} for each in used]
-    labels = [written.day(monday) for monday in shown]
-    links = [_messages_of_week(monday, now) for monday in shown]
-    rows = [
-        {"week": label, "sent": numbers, "total": sum(numbers), "before": earlier, "link": link}
-        for label, numbers, earlier, link in zip(
-            labels, zip(*(each["values"] for each in series), strict=True), before, links, strict=True
-        )
-    ]
-    language = store().locale.replace("_", "-")
-    chart = {"labels": labels, "series": series, "before": before, "links": links, "locale": language}
-    return {"chart": chart, "rows": rows}
-
-
-def _messages_of_week(monday: date, now: datetime) -> str:
-    return rows_of(Message, **Period(monday, monday + timedelta(days=6)).filters("sent_at", now))
 
 
 def _bands(totals: Totals) -> list[Band]:
