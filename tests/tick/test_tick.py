@@ -1,0 +1,98 @@
+"""The tick as a whole: repeated, overlapping, and with a stage that fails."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from loyaltyflow import tick
+from loyaltyflow.models import TickRun
+from messaging.models import Message
+from rewards.models import Entry
+from tests.tick import world
+from workflows.models import Enrolment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_ticks_over_weeks_enrol_award_and_send(now: datetime) -> None:
+    world.populate(now)
+
+    world.run_all(world.days(now))
+
+    assert Enrolment.objects.count() > 10
+    assert Message.objects.filter(status="sent").count() > 5
+    assert Message.objects.filter(reason="opted_out").count() > 0
+    assert Entry.objects.filter(kind="boost").count() > 5
+    assert Entry.objects.filter(kind="earn").count() > 50
+
+
+def test_a_second_tick_for_the_same_moment_changes_no_row(now: datetime) -> None:
+    world.populate(now)
+    world.run_all(world.days(now, 30))
+    before = world.picture()
+
+    world.run_all([now + timedelta(days=30)])
+
+    assert world.picture() == before
+
+
+def test_three_overlapping_ticks_give_the_rows_of_one(now: datetime) -> None:
+    world.populate(now)
+    moments = world.days(now, 12)
+    world.run_all(moments[:4])
+
+    for moment in moments[4:]:
+        children = [world.fork(lambda at=moment: world.run_all([at])) for _ in range(3)]
+        assert [world.wait_for(child) for child in children] == [0, 0, 0]
+        world.run_all([moment])
+    overlapping = world.picture()
+
+    assert overlapping == alone(now, moments)
+
+
+def alone(now: datetime, moments: list[datetime]) -> dict[str, list[tuple[object, ...]]]:
+    """The picture of the same store when one process does all the work."""
+    call_command("flush", interactive=False, verbosity=0)
+    world.populate(now)
+    world.run_all(moments)
+    return world.picture()
+
+
+def test_a_stage_that_fails_is_reported_and_stops_only_what_needs_it(now: datetime) -> None:
+    done = []
+
+    def broken(moment: datetime) -> dict[str, int]:
+        raise ValueError("no such table")
+
+    def works(moment: datetime) -> dict[str, int]:
+        done.append(moment)
+        return {"rows": 3}
+
+    record = tick.run(
+        now,
+        [tick.Stage("one", broken), tick.Stage("two", works, needs=("one",)), tick.Stage("three", works)],
+    )
+
+    assert record.has_failed
+    assert [stage["error"] for stage in record.stages] == [
+        "ValueError: no such table",
+        "Left out, because it needs one, which failed.",
+        "",
+    ]
+    assert record.stages[2]["counts"] == {"rows": 3}
+    assert len(done) == 1
+
+
+def test_the_command_refuses_a_moment_before_the_last_tick(now: datetime) -> None:
+    tick.run(now, [])
+
+    with pytest.raises(CommandError, match="before the last tick at"):
+        call_command("tick", "--now", (now - timedelta(minutes=1)).isoformat())
+
+    assert TickRun.objects.count() == 1
+
+
+def test_the_command_says_what_it_expects(now: datetime) -> None:
+    with pytest.raises(CommandError, match="expects a moment such as 2026-11-23T14:00, not “yesterday”"):
+        call_command("tick", "--now", "yesterday")
