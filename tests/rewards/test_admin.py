@@ -40,6 +40,4 @@ def test_an_account_shows_what_its_points_are_worth(admin_client, now):
 
 def test_earning_rules_are_sentences(admin_client, now):
     EarningRule.objects.create(name="Basic", starts_at=now)
-    assert (
-        "1 points for each $1.00" in admin_client.get(reverse("admin:rewards_earningrule_changelist")).content.decode()
-    )
+    assert "1 point per $1.00" in admin_client.get(reverse("admin:rewards_earningrule_changelist")).content.decode()
