@@ -18,11 +18,10 @@ USER = """
 import os, sys, time
 from pathlib import Path
 from loyaltyflow import embedded
-print(embedded.start(Path(sys.argv[1]), "shop", is_durable=False)["HOST"], flush=True)
-if sys.argv[2] == "fork" and os.fork() == 0:
-    sys.stdin.close()
-    time.sleep(3)
-    os._exit(0)
+host = embedded.start(Path(sys.argv[1]), "shop", is_durable=False)["HOST"]
+if sys.argv[2] == "fork" and os.fork():
+    time.sleep(600)  # only the child goes on
+print(host, flush=True)
 sys.stdin.read()
 """
 StartUser = Callable[..., subprocess.Popen[str]]
@@ -41,8 +40,8 @@ def start_user(tmp_path: Path) -> Iterator[StartUser]:
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 def host(process: subprocess.Popen[str]) -> str:
@@ -89,6 +88,8 @@ def test_a_forked_child_keeps_the_server_after_its_parent_ends(tmp_path: Path, s
     parent.wait()
 
     assert not embedded.wait_until_stopped(tmp_path / "postgres", patience=1)
+    assert parent.stdin
+    parent.stdin.close()  # which ends the child
     assert embedded.wait_until_stopped(tmp_path / "postgres")
 
 
