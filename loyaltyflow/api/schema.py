@@ -15,7 +15,7 @@ from .rows import LINE_FIELDS
 View = TypeVar("View")
 TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": "string"},
-    "numeric": {"type": ["string", "number"]},
+    "numeric": {"oneOf": [{"type": "string"}, {"type": "number"}]},
     "bigint": {"type": "integer"},
     "boolean": {"type": "boolean"},
     "timestamptz": {"type": "string", "format": "date-time"},

@@ -17,7 +17,7 @@ class Channel(models.TextChoices):
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
     def standing(self, channel: str, status: str, now: datetime | None = None) -> "ConsentQuerySet":
-        """The rows that are the last word, up to `now`, of a customer (`OuterRef("pk")`) on a channel, if it is `status`.
+        """The rows that are the last word, up to `now`, of a customer (`OuterRef("pk")`) on a channel and say `status`.
 
         Without `now` the last word of all: what a sender must obey.
         """

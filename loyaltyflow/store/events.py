@@ -51,13 +51,14 @@ class Event(models.Model):
     occurred_at = models.DateTimeField(help_text="When it happened.")
     recorded_at = models.DateTimeField(db_default=Now(), help_text="When we learned of it.")
     source = models.CharField(max_length=40, db_default="", default="")
-    key = models.CharField(max_length=200, unique=True, help_text="The same thing told twice has the same key.")
+    key = models.CharField(max_length=200, help_text="The same thing told twice has the same key.")
     properties = models.JSONField(default=dict, db_default={}, blank=True)
     transaction = models.BigIntegerField(db_default=TransactionId(), editable=False)
 
     objects = EventQuerySet.as_manager()
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["key"], name="one_event_per_key")]
         indexes = [
             models.Index(fields=["transaction"], name="event_by_transaction"),
             models.Index(fields=["customer", "name", "occurred_at"], name="event_by_customer"),

@@ -161,7 +161,7 @@ def test_an_address_of_another_customer_is_refused(take):
     )
     assert outcome.refused == {
         1: "email: the address belongs to another customer.",
-        3: "email: line 2 gives the address to another customer.",
+        3: "email: line 2 gives it to another customer.",
     }
     assert Customer.objects.get(external_ids__external_id="1").email == "ann@example.com"
 

@@ -31,7 +31,8 @@ def load(
     """How many customers, products and orders were new, once the year is in.
 
     `since` and `until` are days of the moved year, both included; `households` takes only so many of them, and what
-    they bought. `show` is told what is at work and which share of all is done. A second call with the same arguments changes nothing.
+    they bought. `show` is told what is at work and which share of all is done. A second call with the same arguments
+    changes nothing.
     """
     show("Reading the files", 0)
     store = StoreSettings.load()

@@ -14,6 +14,8 @@ from loyaltyflow.store.settings import StoreSettings
 
 Table = dict[str, list[str]]
 Reasons = dict[int, list[str]]
+Memory = dict[Callable[..., str], dict[str, str]]  # what each way of cleaning made of the texts seen so far
+REMEMBERED = 200_000
 MERGE_LOCK = 4_201_001  # one merge at a time, so that two of them never make the same customer twice
 
 
@@ -45,23 +47,29 @@ class Column:
     is_required: bool = False
     example: str = ""
 
-    def clean_all(self, cells: Sequence[str], context: Context, reasons: Reasons) -> list[str]:
+    def clean_all(self, cells: Sequence[str], context: Context, reasons: Reasons, memory: Memory) -> list[str]:
         """The cells as PostgreSQL shall read them; each different text is judged once, and refusals go to `reasons`."""
-        known: dict[str, str] = {}
+        known = memory.setdefault(self.clean, {"": ""})
+        if len(known) > REMEMBERED:
+            known.clear()
         refused: dict[str, str] = {}
-        for text in set(cells):
+        different = set(cells)
+        for text in different - known.keys():
             try:
                 known[text] = self.clean(_storable(text), context) if text else ""
             except ValueError as error:
                 known[text], refused[text] = "", f"{self.name}: {error}"
         if self.is_required:
-            empty = {text: f"{self.name} is missing." for text, value in known.items() if not value}
+            empty = {text: f"{self.name} is missing." for text in different if not known[text]}
             refused = empty | refused
         if refused:
             for position, text in enumerate(cells):
                 if text in refused:
                     reasons[position].append(refused[text])
-        return list(map(known.__getitem__, cells))
+        cleaned = list(map(known.__getitem__, cells))
+        for text in refused:
+            known.pop(text, None)
+        return cleaned
 
 
 def _storable(text: str) -> str:
@@ -113,10 +121,12 @@ class Intake:
     def __init__(self, kind: Kind, context: Context) -> None:
         self.kind, self.context = kind, context
         self.refused: dict[int, str] = {}
+        self._memory: Memory = {}
         self._names = ["line", *(column.name for column in kind.columns), "reason"]
         columns = ", ".join(f'"{column.name}" {column.type}' for column in kind.columns)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL client_min_messages = warning")
+            cursor.execute("SET LOCAL default_statistics_target = 10")  # enough for the plans of the merge
             cursor.execute("DROP TABLE IF EXISTS intake_rows, intake_people, intake_orders, intake_customers")
             cursor.execute(
                 f"CREATE TEMPORARY TABLE intake_rows (line bigint NOT NULL, {columns}, reason text,"
@@ -129,8 +139,12 @@ class Intake:
         reasons: Reasons = defaultdict(list)
         cleaned: Table = {}
         for column in self.kind.columns:
-            cells = table.get(column.name) or [""] * len(lines)
-            cleaned[column.name] = column.clean_all(cells, self.context, reasons)
+            cells = table.get(column.name)
+            if cells is None and not column.is_required:
+                cleaned[column.name] = [""] * len(lines)
+                continue
+            cells = cells or [""] * len(lines)
+            cleaned[column.name] = column.clean_all(cells, self.context, reasons, self._memory)
         self.kind.check(cleaned, self.context, reasons)
         self.stage(lines, cleaned, {position: " ".join(texts) for position, texts in reasons.items()})
 

@@ -29,7 +29,7 @@ LOST = """UPDATE intake_rows SET reason = 'external_id, email and phone name dif
 TAKEN = """UPDATE intake_rows r SET reason = 'email: the address belongs to another customer.'
 FROM store_customer c
 WHERE r.email IS NOT NULL AND lower(c.email) = r.email AND c.email <> '' AND c.id <> r.customer"""
-TAKEN_WITHIN = """UPDATE intake_rows r SET reason = 'email: line ' || f.line || ' gives the address to another customer.'
+TAKEN_WITHIN = """UPDATE intake_rows r SET reason = 'email: line ' || f.line || ' gives it to another customer.'
 FROM (SELECT DISTINCT ON (email) email, line, customer FROM intake_rows WHERE email IS NOT NULL AND reason IS NULL
       ORDER BY email, line) f
 WHERE f.email = r.email AND f.customer <> r.customer AND r.reason IS NULL"""

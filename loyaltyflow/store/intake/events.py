@@ -32,7 +32,8 @@ UPDATE intake_rows r SET status = 'created' FROM (
 WHERE m.line = r.line"""
 REGISTER = """UPDATE store_customer c SET registered_at = r.occurred_at, updated_at = %(now)s FROM intake_rows r
 WHERE r.name = 'account_registered' AND r.status = 'created' AND c.id = r.customer AND c.registered_at IS NULL"""
-CARTS = """INSERT INTO store_cart AS c (source, external_id, customer_id, lines, items, value, updated_at, checked_out_at)
+CARTS = """INSERT INTO store_cart AS c
+    (source, external_id, customer_id, lines, items, value, updated_at, checked_out_at)
 SELECT DISTINCT ON (source, cart) source, cart, customer, lines, items, value, occurred_at,
     CASE WHEN is_checked_out THEN occurred_at END
 FROM (SELECT source, left(properties ->> 'cart', 120) AS cart, customer, occurred_at, line,

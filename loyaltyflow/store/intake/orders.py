@@ -24,8 +24,9 @@ WITH grouped AS (
     SELECT source, order_number, min(line) AS line, sum(line_net) AS lines_net, sum(line_discount) AS lines_discount,
         count(sku) AS lines, min(line) FILTER (WHERE reason IS NOT NULL) AS refused_line
     FROM intake_rows GROUP BY source, order_number)
-SELECT coalesce(o.id, nextval(pg_get_serial_sequence('store_order', 'id'))) AS id, o.id IS NULL AS is_new,
-    g.line, g.source, g.order_number, g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
+SELECT coalesce(o.id, nextval((SELECT pg_get_serial_sequence('store_order', 'id')::regclass))) AS id,
+    o.id IS NULL AS is_new, g.line, g.source, g.order_number,
+    g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
     coalesce(f.net, g.lines_net) AS net, coalesce(f.discount, g.lines_discount) AS discount,
     f.tax, f.shipping, f.refunded, {", ".join(f"f.{n}" for n in WORDS)},
     CASE WHEN g.refused_line IS NOT NULL THEN 'Line ' || g.refused_line || ' of the same order was refused.' END
@@ -115,7 +116,7 @@ FROM intake_orders o JOIN store_order s ON s.id = o.id CROSS JOIN LATERAL (VALUE
     ('order_cancelled', s.cancelled_at),
     ('order_refunded', CASE WHEN s.refunded_at IS NOT NULL THEN s.refunded_at WHEN s.refunded > 0 THEN %(now)s END))
     AS happened (name, at)
-WHERE o.status <> 'unchanged' AND happened.at IS NOT NULL ON CONFLICT DO NOTHING"""
+WHERE o.status = %(status)s AND happened.at IS NOT NULL"""
 TELL_CHANGED = """INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
 SELECT 'order_updated', whose.id, %(now)s, s.source, 'order_updated:' || s.id || ':' || whose.id || ':' || %(at)s,
     jsonb_build_object('order', s.id, 'net', s.net::text)
@@ -188,7 +189,8 @@ class Orders(Kind):
         cursor.execute(LINES, {"is_new": False})
         cursor.execute("ANALYZE intake_lines")
         cursor.execute(CHANGE_LINES)
-        cursor.execute(TELL, {"now": context.now})
+        cursor.execute(TELL, {"now": context.now, "status": "created"})
+        cursor.execute(f"{TELL} ON CONFLICT DO NOTHING", {"now": context.now, "status": "updated"})
         cursor.execute(TELL_CHANGED, {"now": context.now, "at": context.now.isoformat()})
         cursor.execute("SELECT status, count(*) FROM intake_orders GROUP BY status")
         counts = {"created": 0, "updated": 0, "unchanged": 0} | dict(cursor.fetchall())

@@ -27,7 +27,8 @@ LEAD = """WITH ranked AS (
              OR row_number() OVER (PARTITION BY phone ORDER BY email NULLS LAST, external_id NULLS LAST, line) = 1)
         AS leads
     FROM intake_people WHERE customer IS NULL)
-UPDATE intake_people p SET is_new = true, customer = nextval(pg_get_serial_sequence('store_customer', 'id'))
+UPDATE intake_people p SET is_new = true,
+    customer = nextval((SELECT pg_get_serial_sequence('store_customer', 'id')::regclass))
 FROM ranked r WHERE r.line = p.line AND r.leads"""
 CREATE = """INSERT INTO store_customer (id, email, phone, first_name, last_name, gender, state, country, postal_code,
     time_zone, language, attributes, created_at, updated_at)
