@@ -1,6 +1,6 @@
 """Writes the points ledger: every movement once, with its lot, the balance and its event, in one statement."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections, models
@@ -64,9 +64,12 @@ def award(
 
 
 def settle(now: datetime) -> dict[str, int]:
-    """How many times purchases earned points: those completed by members, by each earning rule in force then, once."""
+    """How many times purchases earned points: those completed by members, by each earning rule in force then, once.
+
+    A purchase earns when its return window is over, for what has not been refunded by then.
+    """
     store = StoreSettings.load()
-    with FeedReader.read("ledger", now) as events:
+    with FeedReader.read("ledger", now - timedelta(days=store.return_window_days)) as events:
         orders = _completed(events, now)
         return {"earned": sum(_earn(rule, orders, store, now) for rule in EarningRule.objects.filter(is_active=True))}
 
@@ -86,16 +89,17 @@ def _completed(events: EventQuerySet, now: datetime) -> models.QuerySet[Order]:
 
 def _earn(rule: EarningRule, orders: models.QuerySet[Order], store: StoreSettings, now: datetime) -> int:
     """How many of the orders earned points by the rule."""
-    points = Cast(Floor(F("net") * Value(rule.points_per_unit)), IntegerField())
+    points = Cast(Floor(F("kept") * Value(rule.points_per_unit)), IntegerField())
+    kept = orders.filter(rule.in_force("completed_at")).annotate(kept=F("net") - F("refunded"))
     return award(
-        orders.filter(rule.in_force("completed_at")).annotate(worth=points).filter(worth__gte=1),
+        kept.annotate(worth=points).filter(worth__gte=1),
         kind=Entry.Kind.EARN,
         points="worth",
         key=Concat(Value(f"earn:{rule.pk}:"), Cast("pk", TextField()), output_field=TextField()),
         customer="customer_id",
-        explanation=earned(rule.points_per_unit, store, "net", "worth"),
+        explanation=earned(rule.points_per_unit, store, "kept", "worth"),
         now=now,
-        occurred_at="completed_at",
+        occurred_at=F("completed_at") + timedelta(days=store.return_window_days),
         order="pk",
         rule=Value(rule.snapshot(), output_field=models.JSONField()),
     )

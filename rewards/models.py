@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -76,6 +77,11 @@ class Account(models.Model):
 
 
 class EntryQuerySet(models.QuerySet["Entry"]):
+    def last_gifts(self, customers: Sequence[int]) -> "EntryQuerySet":
+        """For each of the customers the latest entry that a workflow made."""
+        gifts = self.filter(customer__any=customers, kind=Entry.Kind.BOOST)
+        return gifts.order_by("customer_id", "-occurred_at", "-pk").distinct("customer_id")
+
     def update(self, **fields: Any) -> int:
         """Refused: the ledger is only added to."""
         raise ValidationError(Entry.ONLY_ADDED)

@@ -155,6 +155,21 @@ def test_what_does_not_earn(now):
 
 
 @seen_after_commit
+def test_a_purchase_earns_when_its_return_window_is_over_for_what_was_kept(now):
+    StoreSettings.objects.update_or_create(pk=1, defaults={"return_window_days": 14})
+    rule(now)
+    who = member(now)
+    bought = now - timedelta(days=13)
+    factories.order(who, bought, "30.95", refunded=Decimal("10.00"))
+    factories.order(who, bought, "50.00", refunded=Decimal("50.00"), refunded_at=now)
+
+    assert ledger.settle(now) == {"earned": 0}
+    assert ledger.settle(now + DAY) == {"earned": 1}
+    entry = Entry.objects.get()
+    assert (entry.points, entry.occurred_at) == (20, bought + timedelta(days=14))
+
+
+@seen_after_commit
 @pytest.mark.parametrize(
     ("locale", "currency", "sentence"),
     [
@@ -245,6 +260,6 @@ def test_points_in_messages(now):
         now=now,
     )
     assert PointsValues().for_customers([rich.pk, poor.pk], now) == {
-        rich.pk: {"balance": 1240, "worth": "$62.00"},
-        poor.pk: {"balance": 0, "worth": "$0.00"},
+        rich.pk: {"balance": "1,240", "worth": "$62.00", "gift": "1,240", "gift_worth": "$62.00"},
+        poor.pk: {"balance": "0", "worth": "$0.00"},
     }
