@@ -9,15 +9,15 @@ from django.db.models.constants import OnConflict
 from django.db.models.functions import Cast
 
 
-class InArray(models.Lookup):  # type: ignore[type-arg]
+class InArray(models.Lookup):
     """`field__any=[ids]`: `field = ANY(array)`, one parameter however many ids there are."""
 
     lookup_name = "any"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} = ANY(%s)", [*parameters, list(self.rhs)]
+        return f"{left} = ANY(%s)", (*parameters, list(self.rhs))
 
 
 models.Field.register_lookup(InArray)
@@ -140,7 +140,8 @@ def insert_sql(
 
 
 def _columns(model: type[models.Model], names: Iterable[str]) -> list[str]:
-    return [model._meta.get_field(name).column for name in names]  # type: ignore[union-attr]
+    fields: Iterable[Any] = (model._meta.get_field(name) for name in names)
+    return [field.column for field in fields]
 
 
 def _expression(field: Any, value: Any) -> Any:

@@ -130,7 +130,7 @@ class MessageAdmin(ReadOnly):
         return [path("<int:pk>/body/", view, name="messaging_message_body"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        return super().get_queryset(request).defer("values", "template__body", "template__html", "template__text")  # type: ignore[no-any-return]
+        return super().get_queryset(request).defer("values", "template__body", "template__html", "template__text")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Message | None = None) -> tuple[str, ...]:
         return ("state", "why", "due", "sent", "body")
