@@ -32,7 +32,7 @@ SELECT n, 'bench' || n || '@example.com', '', (ARRAY['Ada', 'Ben', 'Cleo', 'Dev'
        (ARRAY['MA', 'NY', 'CA', 'TX'])[1 + n %% 4], 'US', '', '', 'en',
        %(now)s - interval '2 years' * {WHO},
        CASE WHEN n %% 5 < 3 THEN %(now)s - interval '1 year' * {WHO} END
-FROM generate_series(1, %(scale)s) AS n
+FROM generate_series(1::bigint, %(scale)s) AS n
 """
 CONSENTS = """
 INSERT INTO store_consent (customer_id, channel, status, source, proof, given_at)
@@ -42,14 +42,14 @@ FROM store_customer ORDER BY id
 PRODUCTS = """
 INSERT INTO store_product (id, sku, name, category, brand, price, image_url, url)
 SELECT n, 'BENCH-' || n, 'Product ' || n, 'Category ' || n %% 20, '', 1 + n %% 40, '', ''
-FROM generate_series(1, %(products)s) AS n
+FROM generate_series(1::bigint, %(products)s) AS n
 """
 ORDERS = f"""
 INSERT INTO store_order (id, customer_id, source, external_id, placed_at, completed_at, cancelled_at, net,
                          discount_code, channel, store_location)
 SELECT n, 1 + floor(%(scale)s * power({WHO}, 1.5)), 'bench', n, placed_at, placed_at + interval '10 minutes',
        CASE WHEN n %% 50 = 0 THEN placed_at + interval '1 day' END, round((5 + 95 * {WHAT})::numeric, 2), '', 'web', ''
-FROM generate_series(1, %(orders)s) AS n,
+FROM generate_series(1::bigint, %(orders)s) AS n,
      LATERAL (SELECT %(now)s - interval '1 year' * (1 - n::float8 / %(orders)s) - interval '1 hour' AS placed_at) AS day
 """
 LINES = """

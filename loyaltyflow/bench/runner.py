@@ -10,6 +10,7 @@ from typing import Any
 from loyaltyflow.bench.rows import Row
 
 MEMORY_LIMIT_MB = 300
+PACKAGE = Row.__module__.rpartition(".")[0]
 SIDES = ("floor", "product")
 
 
@@ -33,7 +34,7 @@ class Result:
 
 def rows(names: list[str]) -> list[type[Row]]:
     """The rows of these names, or all, in the order of their names; raises KeyError on an unknown one."""
-    known = {row.name: row for row in _kinds(Row) if hasattr(row, "name")}
+    known = {row.name: row for row in _kinds(Row) if hasattr(row, "name") and row.__module__.startswith(PACKAGE)}
     return [known[name] for name in names or sorted(known)]
 
 
@@ -48,7 +49,7 @@ def measure(row: Row, rounds: int, say: Callable[[str], object]) -> Result:
     best = dict.fromkeys(SIDES, 0.0)
     peak = 0
     row.prepare()
-    for number in range(rounds):
+    for number in range(min(rounds, row.rounds_at_most)):
         seen: dict[str, Any] = {}
         for side in row.order or SIDES[:: (-1) ** number]:
             row.reset(side)

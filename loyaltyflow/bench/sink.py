@@ -1,6 +1,7 @@
 """A mail server that counts what it is given and keeps nothing, in a process of its own."""
 
 import asyncio
+import logging
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -43,6 +44,7 @@ class Sink:
 
 
 def _serve(pipe: "Connection[Any, Any]") -> None:
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
     asyncio.run(_answer(pipe))
 
 

@@ -12,11 +12,13 @@ from .base import Row
 
 SOURCE = "bench-import"
 MOMENT = 'YYYY-MM-DD"T"HH24:MI:SSOF'
+LINES_PER_ORDER = 9  # as in the real retailer's year of the demo store
 MADE_UP = """
-SELECT 'N' || (n + 1) / 2 AS number, 1 + ((n + 1) / 2 * 7919) % {scale} AS customer, (n + 1) % 2 + 1 AS place,
-       timestamptz '{now}' - interval '1 minute' * ((n + 1) / 2 % 40000) AS at,
+SELECT 'N' || (n - 1) / {each} AS number, 1 + (n - 1) / {each} * 7919 % {scale} AS customer,
+       (n - 1) % {each} + 1 AS place,
+       timestamptz '{now}' - interval '1 minute' * (1 + (n - 1) / {each} % 40000) AS at,
        1 + n * 104729 % {products} AS product, 1 + n % 3 AS quantity, (1 + n % 40)::numeric(12, 2) AS net
-FROM generate_series(1, {lines}) AS n
+FROM generate_series(1::bigint, {lines}) AS n
 """
 CSV = """
 COPY (
@@ -59,7 +61,12 @@ class ImportOrders(Row):
         self.file = Path(self.folder.name) / "orders.csv"
         self.bare = Path(self.folder.name) / "lines.csv"
         self.lines = self.data.scale
-        numbers = {"scale": self.data.scale, "products": self.data.products, "lines": self.lines}
+        numbers = {
+            "scale": self.data.scale,
+            "products": self.data.products,
+            "lines": self.lines,
+            "each": LINES_PER_ORDER,
+        }
         rows = MADE_UP.format(**numbers, now=NOW.isoformat())
         self.known = {"source": SOURCE, "rows": rows, "moment": MOMENT}
         _save(CSV.format(**self.known), self.file)
