@@ -139,6 +139,8 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "loyaltyflow.formats"
+LOCALE_PATHS = [BASE_DIR / "loyaltyflow" / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -186,6 +188,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True

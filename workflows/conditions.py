@@ -33,7 +33,7 @@ class GotMessage(Condition):
         return None
 
     def summary(self) -> str:
-        return f"got the message of “{self.step}”"
+        return f"got “{self.step.label}”"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         message = customer.messages.filter(origin=f"node:{self.step_id}").order_by("-visit").first()
@@ -41,7 +41,7 @@ class GotMessage(Condition):
 
 
 class BoughtSince(Condition):
-    """Has bought since an earlier step of this workflow; since its start means since entering."""
+    """Has bought, or has not, since an earlier step of this workflow; since its start means since entering."""
 
     icon = "shopping_bag"
     asked_of_segments = False
@@ -53,14 +53,18 @@ class BoughtSince(Condition):
         help_text="Purchases after the customer left this step count. The start of the workflow: since entering it.",
     )
 
+    has_bought = models.BooleanField("did buy", default=True, help_text="Off: holds for those who did not.")
+
     def q(self, now: datetime) -> Q:
-        return Q(Exists(self._visits(OuterRef("pk")).filter(Exists(self._purchases(now)))))
+        bought = Exists(self._purchases(now))
+        return Q(Exists(self._visits(OuterRef("pk")).filter(bought if self.has_bought else ~bought)))
 
     def flips(self, now: datetime) -> None:
         return None
 
     def summary(self) -> str:
-        return f"bought since “{self.step}”"
+        since = "entering" if self.step.is_trigger else f"“{self.step.label}”"
+        return f"{'bought' if self.has_bought else 'did not buy'} since {since}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         visit = self._visits(customer.pk).first()

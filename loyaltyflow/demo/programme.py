@@ -16,7 +16,6 @@ from segments.conditions.all_of import AllOf
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.joined_loyalty import JoinedLoyalty
 from segments.conditions.made_purchase import Count, MadePurchase
-from segments.conditions.none_of import NoneOf
 from segments.models import Segment
 from workflows.conditions import BoughtSince, GotMessage
 from workflows.models import Revision, Workflow
@@ -68,8 +67,7 @@ def win_back(now: datetime) -> Workflow:
     start = OnSegmentEntered.objects.create(revision=draft, segment=segment, exit_on_leave=True)
     first = SendEmail.objects.create(revision=draft, template=_email("We miss you", "winback"))
     wait = Wait.objects.create(revision=draft, amount=25, unit=Wait.Unit.DAYS)
-    still_away = _group(AllOf(), GotMessage(step=first), bought := NoneOf())
-    _group(bought, BoughtSince(step=first))
+    still_away = _group(AllOf(), GotMessage(step=first), BoughtSince(step=first, has_bought=False))
     check = If.objects.create(revision=draft, condition=still_away)
     second = SendEmail.objects.create(revision=draft, template=_email("It has been a while", "winback_second"))
     told = End.objects.create(revision=draft, outcome="Both e-mails sent")

@@ -104,7 +104,7 @@ def test_a_condition_is_judged_when_it_is_reached(now, draft):
     outcomes = dict(Enrolment.objects.values_list("customer", "outcome"))
     assert outcomes == {here.pk: "At home", there.pk: "Elsewhere", moved_here.pk: "At home"}
     assert steps_of(there.enrolments.get()) == [
-        ("If the customer " + branch.condition.summary(), "no"),
+        ("If they " + branch.condition.summary(), "no"),
         ("End: Elsewhere", ""),
     ]
     assert not outsider.enrolments.exists()

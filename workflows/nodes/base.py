@@ -51,6 +51,11 @@ class Node(PolymorphicModel):
     def __str__(self) -> str:
         return self.name or self.summary()
 
+    @property
+    def label(self) -> str:
+        """What other sentences call it, between quotation marks."""
+        return str(self)
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Refuse changes to a revision that customers walk through."""
         Revision.must_be_draft(self.revision_id)

@@ -22,7 +22,7 @@ class If(Node):
         verbose_name = "if"
 
     def summary(self) -> str:
-        return f"If the customer {self.condition.summary()}"
+        return f"If they {self.condition.summary()}"
 
     def run(self, batch: Batch) -> Iterator[tuple[str, list[int]]]:
         holds = Customer.objects.filter(self.condition.q(batch.now), pk__any=list(batch.customers.values()))

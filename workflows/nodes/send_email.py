@@ -22,6 +22,10 @@ class SendEmail(Node):
     def summary(self) -> str:
         return f"Send the e-mail “{self.template}”"
 
+    @property
+    def label(self) -> str:
+        return self.name or str(self.template)
+
     def problems(self) -> list[str]:
         if not self.template.html:
             sentence = f"“{self}” sends “{self.template}”, which is empty. Write the e-mail and save it."

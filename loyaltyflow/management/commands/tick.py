@@ -15,9 +15,7 @@ class Command(BaseCommand):
     help = "Work through everything that follows from the facts known so far, as the schedule does each minute."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--now", metavar="ISO", help="the moment to work for, such as 2026-11-23T14:00"
-        )
+        parser.add_argument("--now", metavar="ISO", help="the moment to work for, such as 2026-11-23T14:00")
         parser.add_argument("--deliver", action="store_true", help="deliver messages here instead of by the workers")
         parser.add_argument("--json", action="store_true", help="print the record as one line of JSON")
 

@@ -126,8 +126,8 @@ class CustomerAdmin(StoreAdmin):
         (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("gender", "language")]}),
         ("Birthday", {"fields": [("birth_month", "birth_day", "birth_year")]}),
         ("Lives in", {"fields": [("state", "country"), ("postal_code", "time_zone")]}),
-        ("Account", {"fields": [("registered_at", "profile_completed_at"), ("created_at", "updated_at")]}),
-        ("Loyalty programme", {"fields": [("loyalty_joined_at", "loyalty_left_at")]}),
+        ("Account", {"fields": ["registered_at", "profile_completed_at", ("created_at", "updated_at")]}),
+        ("Loyalty programme", {"fields": ["loyalty_joined_at", "loyalty_left_at"]}),
     ]
 
     @admin.display(description="Customer", ordering="last_name")
