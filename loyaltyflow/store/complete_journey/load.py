@@ -18,6 +18,7 @@ from . import people, products
 from .data import SOURCE, Sales, read, weeks_to
 
 PARTS = 24
+WRITTEN = pyarrow.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
 Show = Callable[[str, float], None]
 
 
@@ -125,7 +126,7 @@ def _take_part(context: Context, part: Sales, times: list[datetime]) -> int:
         intake = Intake(ORDERS, context)
         table = _staged(part, times)
         file = io.BytesIO()
-        pyarrow.csv.write_csv(table, file, pyarrow.csv.WriteOptions(include_header=False, quoting_style="none"))
+        pyarrow.csv.write_csv(table, file, WRITTEN)
         intake.copy(file.getvalue(), table.column_names)
         return _created(intake.merge())
 

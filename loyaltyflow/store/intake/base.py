@@ -1,11 +1,10 @@
 """What every kind of row goes through: cleaned column by column, staged by COPY, merged, and told what became of it."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from itertools import compress
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -16,6 +15,7 @@ Table = dict[str, list[str]]
 Reasons = dict[int, list[str]]
 Memory = dict[Callable[..., str], dict[str, str]]  # what each way of cleaning made of the texts seen so far
 REMEMBERED = 200_000
+ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 MERGE_LOCK = 4_201_001  # one merge at a time, so that two of them never make the same customer twice
 
 
@@ -83,6 +83,19 @@ def _storable(text: str) -> str:
     return text.strip()
 
 
+def _as_text(table: Table) -> bytes:
+    """The rows as COPY reads them: tabs between the cells, and nothing for an empty one."""
+    columns = map(_escaped, table.values())
+    return "".join([f"{row}\n" for row in map("\t".join, zip(*columns, strict=True))]).encode()
+
+
+def _escaped(cells: list[str]) -> list[str]:
+    everything = "".join(cells)
+    if any(mark in everything for mark in "\\\t\n\r"):
+        return [cell.translate(ESCAPES) for cell in cells]
+    return cells
+
+
 @dataclass
 class Outcome:
     """What became of the rows: how many were created, updated and unchanged, and why the others were refused."""
@@ -122,7 +135,6 @@ class Intake:
         self.kind, self.context = kind, context
         self.refused: dict[int, str] = {}
         self._memory: Memory = {}
-        self._names = ["line", *(column.name for column in kind.columns), "reason"]
         columns = ", ".join(f'"{column.name}" {column.type}' for column in kind.columns)
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL client_min_messages = warning")
@@ -138,38 +150,37 @@ class Intake:
         """Clean the rows, which are given column by column, and stage the good ones."""
         reasons: Reasons = defaultdict(list)
         cleaned: Table = {}
-        for column in self.kind.columns:
-            cells = table.get(column.name)
-            if cells is None and not column.is_required:
-                cleaned[column.name] = [""] * len(lines)
-                continue
-            cells = cells or [""] * len(lines)
-            cleaned[column.name] = column.clean_all(cells, self.context, reasons, self._memory)
-        self.kind.check(cleaned, self.context, reasons)
-        self.stage(lines, cleaned, {position: " ".join(texts) for position, texts in reasons.items()})
-
-    def stage(self, lines: Sequence[int], table: Table, reasons: Mapping[int, str] | None = None) -> None:
-        """Copy clean rows into the staging table; of refused ones, only what binds them to others."""
-        reasons = reasons or {}
-        together = self.kind.together
         blank = [""] * len(lines)
-        rows = zip(lines, *(table.get(name, blank) for name in self._names[1:-1]), blank, strict=True)
-        good = [row for position, row in enumerate(rows) if position not in reasons] if reasons else rows
-        text = io.StringIO()
-        csv.writer(text).writerows(good)
-        for position, reason in reasons.items():
-            self.refused[lines[position]] = reason
-            if together and all(table[name][position] for name in together):
-                kept = [table[name][position] if name in together else "" for name in self._names[1:-1]]
-                csv.writer(text).writerow([lines[position], *kept, reason])
-        self.copy(text.getvalue().encode())
+        for column in self.kind.columns:
+            if column.name in table or column.is_required:
+                cells = table.get(column.name, blank)
+                cleaned[column.name] = column.clean_all(cells, self.context, reasons, self._memory)
+            else:
+                cleaned[column.name] = blank.copy()
+        self.kind.check(cleaned, self.context, reasons)
+        self._stage(lines, cleaned, {position: " ".join(texts) for position, texts in reasons.items()})
 
-    def copy(self, data: bytes, names: Sequence[str] = ()) -> None:
-        """Copy CSV without a header, of clean cells in the order of `names`, into the staging table as it is."""
-        columns = ", ".join(f'"{name}"' for name in names or self._names)
+    def _stage(self, lines: Sequence[int], table: Table, reasons: Mapping[int, str]) -> None:
+        """Copy the clean rows into the staging table; of refused ones, only what binds them to others."""
+        filled = {"line": [*map(str, lines)]} | {name: cells for name, cells in table.items() if any(cells)}
+        if not reasons:
+            self.copy(_as_text(filled), list(filled))
+            return
+        self.refused |= {lines[position]: reason for position, reason in reasons.items()}
+        good = [position not in reasons for position in range(len(lines))]
+        self.copy(_as_text({name: [*compress(cells, good)] for name, cells in filled.items()}), list(filled))
+        together = self.kind.together
+        if bound := [at for at in reasons if together and all(table[name][at] for name in together)]:
+            kept = {name: [filled[name][at] for at in bound] for name in ("line", *together)}
+            kept["reason"] = [reasons[at] for at in bound]
+            self.copy(_as_text(kept), list(kept))
+
+    def copy(self, data: bytes, names: Sequence[str]) -> None:
+        """Copy clean cells, with tabs between them and nothing for none, into these columns of the staging table."""
+        columns = ", ".join(f'"{name}"' for name in names)
         with (
             connection.cursor() as cursor,
-            cursor.copy(f"COPY intake_rows ({columns}) FROM STDIN (FORMAT csv)") as copy,
+            cursor.copy(f"COPY intake_rows ({columns}) FROM STDIN (NULL '')") as copy,
         ):
             copy.write(data)
 

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +15,7 @@ from .base import Context, Intake, Kind, Outcome
 
 BATCH = 20_000
 DELIMITERS = ",;\t"
+HINT = "look for a quote that is not closed."
 
 
 class CannotBeRead(Exception):
@@ -27,23 +29,26 @@ class Sheet:
     file: BinaryIO
     header: list[str]
     reader: Any
+    unreadable: dict[int, str] = field(default_factory=dict)  # why, by line
 
-    def rows(self) -> Iterator[tuple[int, list[str] | None, str]]:
-        """Line, cells and "" of each row; or line, what can be had of the cells, and why it is not a row."""
-        width = len(self.header)
+    def batches(self) -> Iterator[tuple[list[int], list[list[str]]]]:
+        """First line and cells of the next rows, so many at a time; a row without cells is blank or `unreadable`."""
         while True:
+            lines: list[int] = []
+            rows: list[list[str]] = []
             line = self.reader.line_num + 2  # the first line was read before
             try:
-                row = next(self.reader)
-            except StopIteration:
-                return
+                for row in islice(self.reader, BATCH):
+                    lines.append(line)
+                    rows.append(row)
+                    line = self.reader.line_num + 2
             except csv.Error as error:
-                yield line, None, f"The line cannot be split into cells ({error}); look for a quote that is not closed."
-                continue
-            if len(row) == width:
-                yield line, row, ""
-            elif row:
-                yield line, row, f"The line has {len(row)} cells, the first line has {width}."
+                lines.append(line)
+                rows.append([])
+                self.unreadable[line] = f"The line cannot be split into cells ({error}); {HINT}"
+            if not rows:
+                return
+            yield lines, rows
 
 
 @contextmanager
@@ -109,25 +114,20 @@ def _check_header(kind: Kind, path: Path, header: list[str]) -> None:
         raise CannotBeRead(f"{path} lacks the column {', '.join(missing)}.")
 
 
-def _tables(sheet: Sheet, refused: dict[int, str]) -> Iterator[tuple[list[int], dict[str, list[str]]]]:
+def _tables(sheet: Sheet, refused: dict[int, str]) -> Iterator[tuple[list[int], dict[str, Sequence[str]]]]:
     """The good rows, a batch at a time, column by column; the others go to `refused`."""
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for line, row, reason in sheet.rows():
-        if reason or row is None:
-            refused[line] = reason
-            continue
-        lines.append(line)
-        rows.append(row)
-        if len(rows) == BATCH:
-            yield lines, _columns(sheet.header, rows)
-            lines, rows = [], []
-    if rows:
-        yield lines, _columns(sheet.header, rows)
-
-
-def _columns(header: list[str], rows: list[list[str]]) -> dict[str, list[str]]:
-    return {name: list(cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
+    width = len(sheet.header)
+    for lines, rows in sheet.batches():
+        fits = [len(row) == width for row in rows]
+        if not all(fits):
+            for line, row, is_good in zip(lines, rows, fits, strict=True):
+                if line in sheet.unreadable:
+                    refused[line] = sheet.unreadable[line]
+                elif row and not is_good:
+                    refused[line] = f"The line has {len(row)} cells, the first line has {width}."
+            lines, rows = [*compress(lines, fits)], [*compress(rows, fits)]
+        if rows:
+            yield lines, dict(zip(sheet.header, zip(*rows, strict=True), strict=True))
 
 
 def _write_rejected(path: Path, refused: dict[int, str]) -> None:
@@ -139,6 +139,7 @@ def _write_rejected(path: Path, refused: dict[int, str]) -> None:
     with opened(path) as sheet, target as file:
         writer = csv.writer(file)
         writer.writerow(["line", "reason", *sheet.header])
-        for line, row, _ in sheet.rows():
-            if line in refused:
-                writer.writerow([line, refused[line], *(row or [])])
+        for lines, rows in sheet.batches():
+            for line, row in zip(lines, rows, strict=True):
+                if line in refused:
+                    writer.writerow([line, refused[line], *row])
