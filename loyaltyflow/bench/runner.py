@@ -45,11 +45,11 @@ def _kinds(base: type[Row]) -> Iterator[type[Row]]:
 
 
 def measure(row: Row, rounds: int, say: Callable[[str], object]) -> Result:
-    """The best of `rounds` rounds of both sides; raises EffectsDiffer if they do not do the same."""
+    """The best of `rounds` rounds of both sides (0: as many as the row asks for); raises EffectsDiffer."""
     best = dict.fromkeys(SIDES, 0.0)
     peak = 0
     row.prepare()
-    for number in range(min(rounds, row.rounds_at_most)):
+    for number in range(rounds or row.rounds):
         seen: dict[str, Any] = {}
         for side in row.order or SIDES[:: (-1) ** number]:
             row.reset(side)

@@ -15,7 +15,7 @@ class Row:
     unit: ClassVar[str]
     queries: ClassVar[dict[str, str]] = {}
     order: ClassVar[tuple[str, ...]] = ()  # who goes first; empty: they take turns
-    rounds_at_most: ClassVar[int] = 100  # for a row whose floor takes minutes
+    rounds: ClassVar[int] = 3  # fewer where one takes minutes, more where it takes a second
     is_share_of_time: ClassVar[bool] = False  # the ratio is product time / floor time, and lower is better
 
     def __init__(self, data: DataSet) -> None:

@@ -17,6 +17,7 @@ class RenderEmail(Row):
     name = "render.email"
     target = 0.7
     unit = "e-mails"
+    rounds = 7
 
     def prepare(self) -> None:
         self.template = template()

@@ -36,7 +36,7 @@ class Refresh(Row):
     target = 0.05
     unit = "segments"
     order = ("product", "floor")
-    rounds_at_most = 1
+    rounds = 1
     is_share_of_time = True
     # Sums of hashes over all rows: after the rebuild they must be what they were after the refresh.
     queries = {
@@ -47,7 +47,7 @@ class Refresh(Row):
     }
 
     def prepare(self) -> None:
-        self.rounds = count(1)
+        self.moments = count(1)
         self.now = NOW
         kinds = list(product(range(5), range(1, 1 + SEGMENTS // 5)))
         self.segments = [
@@ -59,7 +59,7 @@ class Refresh(Row):
 
     def reset(self, side: str) -> None:
         if side == "product":
-            number = next(self.rounds)
+            number = next(self.moments)
             self.now = NOW + timedelta(minutes=number)
             changed = max(1, self.data.scale // 1000)
             known = self.data.parameters | {"round": number, "now": self.now, "changed": changed}
