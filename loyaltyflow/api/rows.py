@@ -79,10 +79,8 @@ class Rows:
             intake.add(good, {name: [texts[line] for line in good] for name, texts in self.table.items()})
         outcome = intake.merge(with_statuses=True)
         for line, reason in sorted(outcome.refused.items()):
-            if reason not in self.errors[self.owners[line]] and line not in intake.refused:
+            if line not in outcome.bystanders and reason not in self.errors[self.owners[line]]:
                 self.errors[self.owners[line]].append(reason)
-        for line, reason in sorted(intake.refused.items()):
-            self.errors[self.owners[line]] = [reason]
         statuses = {self.owners[line]: status for line, status in sorted(outcome.statuses.items(), reverse=True)}
         return [self._result(position, statuses) for position in range(self.count)]
 

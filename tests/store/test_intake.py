@@ -291,6 +291,29 @@ def test_an_order_in_two_steps_completes_once(take):
         ),
         ("no amount", [LINE], {1: "net: say what was paid, for the order or for its lines."}),
         (
+            "no time, two lines",
+            [
+                {"order_number": "1", "email": "a@example.com", "sku": "A", "line_net": "1"},
+                {"order_number": "1", "sku": "B", "line_net": "1"},
+            ],
+            {1: "placed_at is missing.", 2: "Line 1 of the same order was refused."},
+        ),
+        (
+            "each line its own",
+            [
+                {**LINE, "sku": "A", "line_net": "1"},
+                {**LINE, "sku": "B", "line_net": "1", "discount_code": "ten"},
+                {**LINE, "sku": "C", "line_net": "one"},
+                {**LINE, "sku": "D", "line_net": "1", "email": "b@example.com"},
+            ],
+            {
+                1: "Line 3 of the same order was refused.",
+                2: "Line 3 of the same order was refused.",
+                3: "line_net: “one” is not a number such as 12.34 with at most 10 digits and 2 decimals.",
+                4: "email: is not the same as on line 1 of the same order.",
+            },
+        ),
+        (
             "refunded too much",
             [{**LINE, "net": "5.00", "refunded": "5.01"}],
             {1: "refunded: more than the net amount was paid back."},
@@ -299,14 +322,18 @@ def test_an_order_in_two_steps_completes_once(take):
             "disagreeing rows",
             [{**LINE, "sku": "A"}, {**LINE, "sku": "B", "email": "b@example.com"}],
             {
-                1: "Line 2 of the same order says something else about the order than line 1.",
-                2: "Line 2 of the same order says something else about the order than line 1.",
+                1: "Line 2 of the same order was refused.",
+                2: "email: is not the same as on line 1 of the same order.",
             },
         ),
         (
             "the same line twice",
-            [{**LINE, "sku": "A", "line_number": "1"}, {**LINE, "sku": "B", "line_number": "1"}],
-            {1: "line_number: 1 stands twice in the order.", 2: "line_number: 1 stands twice in the order."},
+            [{**LINE, "sku": sku, "line_number": number} for sku, number in (("A", "1"), ("B", "1"), ("C", "2"))],
+            {
+                1: "line_number: 1 stands twice in the order.",
+                2: "line_number: 1 stands twice in the order.",
+                3: "Line 1 of the same order was refused.",
+            },
         ),
         (
             "one bad line",

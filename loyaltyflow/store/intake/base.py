@@ -66,7 +66,8 @@ class Column:
             for position, text in enumerate(cells):
                 if text in refused:
                     reasons[position].append(refused[text])
-        cleaned = list(map(known.__getitem__, cells))
+        is_clean = all(known[text] == text for text in different)
+        cleaned = list(cells if is_clean else map(known.__getitem__, cells))
         for text in refused:
             known.pop(text, None)
         return cleaned
@@ -102,6 +103,7 @@ class Outcome:
 
     counts: dict[str, int] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
+    bystanders: set[int] = field(default_factory=set)  # refused for no fault of their own, but of a row they belong to
     statuses: dict[int, str] = field(default_factory=dict)
 
 
@@ -141,7 +143,7 @@ class Intake:
             cursor.execute("SET LOCAL default_statistics_target = 10")  # enough for the plans of the merge
             cursor.execute("DROP TABLE IF EXISTS intake_rows, intake_people, intake_orders, intake_customers")
             cursor.execute(
-                f"CREATE TEMPORARY TABLE intake_rows (line bigint NOT NULL, {columns}, reason text,"
+                f"CREATE TEMPORARY TABLE intake_rows (line bigint NOT NULL, {columns}, reason text, because_of bigint,"
                 " status text DEFAULT 'unchanged',"
                 " customer bigint) ON COMMIT DROP"
             )
@@ -190,8 +192,10 @@ class Intake:
             cursor.execute("ANALYZE intake_rows")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [MERGE_LOCK])
             outcome = Outcome(self.kind.merge(cursor, self.context))
-            cursor.execute("SELECT line, reason FROM intake_rows WHERE reason IS NOT NULL")
-            outcome.refused = dict(cursor.fetchall()) | self.refused
+            cursor.execute("SELECT line, reason, because_of FROM intake_rows WHERE reason IS NOT NULL")
+            found = cursor.fetchall()
+            outcome.refused = {line: reason for line, reason, _ in found} | self.refused
+            outcome.bystanders = {line for line, _, because_of in found if because_of is not None}
             if with_statuses:
                 cursor.execute(self.kind.statuses_sql())
                 outcome.statuses = dict(cursor.fetchall())

@@ -14,7 +14,7 @@ NOT_NEGATIVE = cells.number(10, 2, Decimal(0))
 MONEY = cells.number(10, 2)
 
 
-def _equal(fields: Iterable[str], left: str, right: str) -> str:
+def _differs(fields: Iterable[str], left: str, right: str) -> str:
     return " OR ".join(f"{left}.{name} <> {right}.{name}" for name in fields)
 
 
@@ -22,15 +22,14 @@ def _equal(fields: Iterable[str], left: str, right: str) -> str:
 GATHER = f"""CREATE TEMPORARY TABLE intake_orders ON COMMIT DROP AS
 WITH grouped AS (
     SELECT source, order_number, min(line) AS line, sum(line_net) AS lines_net, sum(line_discount) AS lines_discount,
-        count(sku) AS lines, min(line) FILTER (WHERE reason IS NOT NULL) AS refused_line
+        count(sku) AS lines
     FROM intake_rows GROUP BY source, order_number)
 SELECT coalesce(o.id, nextval((SELECT pg_get_serial_sequence('store_order', 'id')::regclass))) AS id,
     o.id IS NULL AS is_new, g.line, g.source, g.order_number,
     g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
     coalesce(f.net, g.lines_net) AS net, coalesce(f.discount, g.lines_discount) AS discount,
     f.tax, f.shipping, f.refunded, {", ".join(f"f.{n}" for n in WORDS)},
-    CASE WHEN g.refused_line IS NOT NULL THEN 'Line ' || g.refused_line || ' of the same order was refused.' END
-        AS reason,
+    f.net AS own_net, f.discount AS own_discount, NULL::text AS reason, NULL::bigint AS refused_line,
     CASE WHEN o.id IS NULL THEN 'created' ELSE 'unchanged' END AS status, o.customer_id AS known_customer,
     o.net AS known_net, o.refunded AS known_refunded, NULL::bigint AS customer
 FROM (SELECT * FROM grouped ORDER BY line) g JOIN intake_rows f ON f.line = g.line
@@ -40,15 +39,22 @@ NUMBER = """UPDATE intake_rows r SET line_number = n.number FROM (
     FROM intake_rows WHERE sku IS NOT NULL) n
 WHERE n.line = r.line"""
 SAME = " AND o.source = r.source AND o.order_number = r.order_number"
-DISAGREE = f"""UPDATE intake_orders o SET reason = 'Line ' || r.line || ' of the same order says something else about '
-    || 'the order than line ' || o.line || '.'
-FROM intake_rows r, intake_rows f WHERE o.reason IS NULL AND f.line = o.line AND r.line <> o.line {SAME}
-    AND ({_equal((*FIELDS, *WHOSE), "r", "f")})"""
-TWICE = """UPDATE intake_orders o SET reason = 'line_number: ' || d.line_number || ' stands twice in the order.'
+# The columns of the order as its first row has them, to compare with those of its other rows.
+FIRST = {name: f"o.own_{name}" if name in ("net", "discount") else f"o.{name}" for name in (*FIELDS, *WHOSE)}
+DISAGREE = f"""UPDATE intake_rows r SET reason = CASE
+    {" ".join(f"WHEN r.{name} <> {first} THEN '{name}'" for name, first in FIRST.items())} END
+    || ': is not the same as on line ' || o.line || ' of the same order.'
+FROM intake_orders o WHERE r.reason IS NULL AND r.line <> o.line {SAME}
+    AND ({" OR ".join(f"r.{name} <> {first}" for name, first in FIRST.items())})"""
+TWICE = """UPDATE intake_rows r SET reason = 'line_number: ' || r.line_number || ' stands twice in the order.'
 FROM (SELECT source, order_number, line_number FROM intake_rows WHERE line_number IS NOT NULL
       GROUP BY source, order_number, line_number HAVING count(*) > 1) d
-WHERE o.reason IS NULL AND d.source = o.source AND d.order_number = o.order_number"""
-INCOMPLETE = """UPDATE intake_orders SET reason = CASE
+WHERE r.reason IS NULL
+    AND d.source = r.source AND d.order_number = r.order_number AND d.line_number = r.line_number"""
+BOUND = f"""UPDATE intake_orders o SET refused_line = r.line FROM (
+    SELECT source, order_number, min(line) AS line FROM intake_rows WHERE reason IS NOT NULL
+    GROUP BY source, order_number) r WHERE true {SAME}"""
+INCOMPLETE = """UPDATE intake_orders SET refused_line = line, reason = CASE
     WHEN is_new AND placed_at IS NULL THEN 'placed_at is missing.'
     WHEN is_new AND customer_id IS NULL AND email IS NULL AND phone IS NULL
         THEN 'customer_id, email or phone: one of them must say whose order it is.'
@@ -56,20 +62,24 @@ INCOMPLETE = """UPDATE intake_orders SET reason = CASE
     WHEN abs(coalesce(net, 0)) >= 1e10 OR abs(coalesce(discount, 0)) >= 1e10
         THEN 'net: the sum of the lines has more than 10 digits.'
     ELSE 'refunded: more than the net amount was paid back.' END
-WHERE reason IS NULL AND (is_new AND (placed_at IS NULL OR net IS NULL
+WHERE refused_line IS NULL AND (is_new AND (placed_at IS NULL OR net IS NULL
     OR customer_id IS NULL AND email IS NULL AND phone IS NULL)
     OR abs(coalesce(net, 0)) >= 1e10 OR abs(coalesce(discount, 0)) >= 1e10
     OR coalesce(refunded, known_refunded, 0) > greatest(coalesce(net, known_net, 0), 0))"""
-REFUSE = f"""UPDATE intake_rows r SET reason = o.reason FROM intake_orders o
-WHERE o.reason IS NOT NULL AND r.reason IS NULL {SAME}"""
-PEOPLE = """SELECT line, source, customer_id, email, phone, placed_at FROM intake_orders WHERE reason IS NULL
+# What is wrong with an order as a whole stands on its first row; its other rows are refused because of that one.
+REFUSE = f"""UPDATE intake_rows r SET because_of = nullif(o.refused_line, r.line), reason = CASE
+    WHEN r.line = o.refused_line THEN o.reason
+    ELSE 'Line ' || o.refused_line || ' of the same order was refused.' END
+FROM intake_orders o WHERE o.refused_line IS NOT NULL AND r.reason IS NULL {SAME}"""
+PEOPLE = """SELECT line, source, customer_id, email, phone, placed_at FROM intake_orders WHERE refused_line IS NULL
     AND NOT (customer_id IS NULL AND email IS NULL AND phone IS NULL)"""
 OWNERS = "UPDATE intake_orders o SET customer = p.customer FROM intake_people p WHERE p.line = o.line"
-LOST = """UPDATE intake_orders SET reason = 'customer_id, email and phone name different customers within the file; '
+LOST = """UPDATE intake_orders SET refused_line = line,
+    reason = 'customer_id, email and phone name different customers within the file; '
     'send these rows one after another.'
-WHERE reason IS NULL AND customer IS NULL
+WHERE refused_line IS NULL AND customer IS NULL
     AND (is_new OR NOT (customer_id IS NULL AND email IS NULL AND phone IS NULL))"""
-DROP_REFUSED = "DELETE FROM intake_orders WHERE reason IS NOT NULL"
+DROP_REFUSED = "DELETE FROM intake_orders WHERE refused_line IS NOT NULL"
 PRODUCTS = """INSERT INTO store_product (sku, name, category, brand, image_url, url)
 SELECT DISTINCT ON (sku) sku, coalesce(product_name, sku), '', '', '', '' FROM intake_rows r
 WHERE sku IS NOT NULL AND reason IS NULL AND NOT EXISTS (SELECT FROM store_product p WHERE p.sku = r.sku)
@@ -78,7 +88,7 @@ CHANGE = f"""WITH changed AS (
     UPDATE store_order s SET customer_id = coalesce(o.customer, s.customer_id),
         {", ".join(f"{name} = coalesce(o.{name}, s.{name})" for name in FIELDS)}
     FROM intake_orders o WHERE s.id = o.id AND NOT o.is_new AND (o.customer <> s.customer_id
-        OR {_equal((*AMOUNTS, *WORDS), "o", "s")}
+        OR {_differs((*AMOUNTS, *WORDS), "o", "s")}
         OR {" OR ".join(f"o.{n} IS NOT NULL AND o.{n} IS DISTINCT FROM s.{n}" for n in MOMENTS)})
     RETURNING s.id)
 UPDATE intake_orders o SET status = 'updated' FROM changed WHERE changed.id = o.id"""
@@ -200,10 +210,9 @@ class Orders(Kind):
         """One row for each order in intake_orders, with the reason if it must be refused."""
         cursor.execute(GATHER)
         cursor.execute("ANALYZE intake_orders")
-        cursor.execute("SELECT count(*) FROM intake_rows WHERE sku IS NOT NULL AND line_number IS NULL")
-        if cursor.fetchone()[0]:
-            cursor.execute(NUMBER)
-        for statement in (DISAGREE, TWICE, INCOMPLETE, REFUSE):
+        cursor.execute("SELECT EXISTS (SELECT FROM intake_rows WHERE sku IS NOT NULL AND line_number IS NULL)")
+        cursor.execute(NUMBER if cursor.fetchone()[0] else TWICE)
+        for statement in (DISAGREE, BOUND, INCOMPLETE, REFUSE):
             cursor.execute(statement)
 
     def statuses_sql(self) -> str:
