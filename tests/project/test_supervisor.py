@@ -95,10 +95,10 @@ def test_a_signal_stops_every_program(number: signal.Signals, supervise: Supervi
 def test_the_programs_end_when_the_supervisor_is_killed(supervise: Supervise) -> None:
     process = supervise(WORKER)
     programs = family(process)
+    guard = [each for each in programs if "guard.py" in " ".join(each.cmdline())]
 
     process.kill()
 
-    guard = [each for each in programs if "guard.py" in " ".join(each.cmdline())]
     assert len(guard) == 1
     assert alive([each for each in programs if each not in guard], seconds=9) == []
 
