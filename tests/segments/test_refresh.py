@@ -6,7 +6,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.events import happened
-from loyaltyflow.store.models import Customer, Event
+from loyaltyflow.store.intake import PRODUCTS, Context, Intake
+from loyaltyflow.store.models import Customer, Event, StoreSettings
 from segments import refresh
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
@@ -269,3 +270,21 @@ def test_put_in_is_undone_with_its_transaction(now):
 
     assert everything()[0] == []
     assert told() == []
+
+
+def test_a_product_in_a_new_category_has_its_buyers_judged_again(now):
+    tea = factories.product(category="Gifts")
+    factories.order(factories.customer(first_name="Buyer"), now - timedelta(days=5), "20.00", tea)
+    tea_drinkers = segment(
+        MadePurchase.objects.create(operator=Count.AT_LEAST, count=1, category="Tea"), "Tea drinkers"
+    )
+    refresh.refresh(now)
+    assert members(tea_drinkers) == set()
+
+    later = now + timedelta(minutes=1)
+    with transaction.atomic():
+        intake = Intake(PRODUCTS, Context.of(StoreSettings.load(), later, "till"))
+        intake.add([1], {"sku": [tea.sku], "category": ["Tea"]})
+        intake.merge()
+    assert refresh.refresh(later)["entered"] == 1
+    assert members(tea_drinkers) == {"Buyer"}

@@ -366,3 +366,25 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(take, django_asser
 
     StoreSettings.load()
     assert statements(3, 0) == statements(3000, 10)
+
+
+def test_buyers_of_a_product_with_a_new_category_are_told_once(take, now):
+    tea, mug, pot = (factories.product(sku=sku, category="Gifts") for sku in ("TEA", "MUG", "POT"))
+    both, one, neither = (factories.customer() for _ in range(3))
+    factories.order(both, now, "20.00", tea, mug)
+    factories.order(both, now, "20.00", tea)
+    factories.order(one, now, "20.00", mug)
+    factories.order(neither, now, "20.00", pot)
+
+    rows = [
+        {"sku": sku, "category": category} for sku, category in (("TEA", "Tea"), ("MUG", "China"), ("POT", "Gifts"))
+    ]
+    assert take(PRODUCTS, *rows).counts == {"created": 0, "updated": 2, "unchanged": 1, "refused": 0}
+    told = Event.objects.filter(name="product_changed")
+    assert sorted(told.values_list("customer", "occurred_at", "source")) == [
+        (both.pk, now, "till"),
+        (one.pk, now, "till"),
+    ]
+
+    take(PRODUCTS, *rows, {"sku": "MUG", "name": "Blue mug"})
+    assert told.count() == 2

@@ -1,5 +1,12 @@
-from django.contrib import admin
+from typing import Any
 
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import URLField
+from django.http import HttpRequest
+from django.utils import timezone
+
+from loyaltyflow.store.buyers import tell_of_new_category
 from loyaltyflow.store.models import Product
 
 from ..templatetags import figures as written
@@ -17,3 +24,14 @@ class ProductAdmin(StoreAdmin):
     @admin.display(description="Price", ordering="price")
     def costs(self, product: Product) -> str:
         return written.money(product.price)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if isinstance(db_field, URLField):
+            options["assume_scheme"] = "https"
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    @transaction.atomic
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "category" in form.changed_data:
+            tell_of_new_category([obj.pk], timezone.now(), "admin")

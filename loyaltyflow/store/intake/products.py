@@ -1,6 +1,8 @@
 from decimal import Decimal
 from typing import Any
 
+from loyaltyflow.store.buyers import tell_of_new_category
+
 from . import cells
 from .base import Column, Context, Kind
 
@@ -10,6 +12,8 @@ LAST = ", ".join(
     f'(array_agg("{name}" ORDER BY line DESC) FILTER (WHERE "{name}" IS NOT NULL))[1] {name}' for name in FIELDS
 )
 GATHER = f"CREATE TEMPORARY TABLE intake_products ON COMMIT DROP AS SELECT sku, {LAST} FROM intake_rows GROUP BY sku"
+REGROUPED = """SELECT p.id FROM intake_products n JOIN store_product p ON p.sku = n.sku
+WHERE n.category <> p.category"""
 UPDATE = f"""UPDATE store_product p SET {", ".join(f"{name} = coalesce(n.{name}, p.{name})" for name in FIELDS)}
 FROM intake_products n WHERE n.sku = p.sku AND ({" OR ".join(f"n.{name} <> p.{name}" for name in FIELDS)}
     OR n.price IS NOT NULL AND p.price IS NULL)
@@ -46,6 +50,9 @@ class Products(Kind):
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
         cursor.execute("DROP TABLE IF EXISTS intake_products")
         cursor.execute(GATHER)
+        cursor.execute(REGROUPED)
+        if regrouped := [product for (product,) in cursor.fetchall()]:
+            tell_of_new_category(regrouped, context.now, context.source)
         cursor.execute(MARK.format(statement=UPDATE, status="updated"))
         cursor.execute(MARK.format(statement=CREATE, status="created"))
         cursor.execute("SELECT status, count(DISTINCT sku) FROM intake_rows GROUP BY status")
