@@ -55,7 +55,8 @@ class Build(Row):
     def reset(self, side: str) -> None:
         execute("TRUNCATE segments_membership, segments_recheck")
         Segment.objects.update(members_now=0, built_at=None, built_from="")
-        execute("VACUUM ANALYZE segments_membership, segments_recheck, segments_segment")
+        # Not the emptied tables: to the planner a table that was vacuumed while empty stays empty, a new one does not.
+        execute("VACUUM ANALYZE segments_segment")
 
     def floor(self) -> int:
         known = {"segment": self.segment.pk, "now": NOW, "zone": str(NOW.tzinfo)}
