@@ -269,6 +269,28 @@ def test_lines_of_an_order_sum_up(take):
     assert event.occurred_at == order.completed_at
 
 
+def test_line_numbers_may_have_gaps_and_be_high(take):
+    numbers = ["1", "62", "63", "64", "100000"]
+    rows = [{**LINE, "sku": "A", "line_net": "1.00", "line_number": number} for number in numbers]
+    assert take(ORDERS, *rows).counts["new lines"] == 5
+    assert sorted(Order.objects.get().lines.values_list("number", flat=True)) == [1, 62, 63, 64, 100000]
+
+
+@pytest.mark.parametrize(
+    "address", ["ann@example.com", "ann.lee+tea@a-b.example.co.uk", "o'hara@example.com", "a@[127.0.0.1]"]
+)
+def test_email_addresses(context, address):
+    assert cells.email(address.upper(), context) == address
+
+
+@pytest.mark.parametrize(
+    "address", ["ann", "@example.com", "ann@", "ann@-a.com", "ann@a-.com", "a..b@example.com", "a@b@c.com"]
+)
+def test_what_is_no_email_address_is_refused(context, address):
+    with pytest.raises(ValueError, match="is not an e-mail address"):
+        cells.email(address, context)
+
+
 def test_an_order_in_two_steps_completes_once(take):
     placed = {**LINE, "completed_at": "", "net": "20.00"}
     take(ORDERS, placed)
@@ -333,6 +355,15 @@ def test_an_order_in_two_steps_completes_once(take):
                 1: "line_number: 1 stands twice in the order.",
                 2: "line_number: 1 stands twice in the order.",
                 3: "Line 1 of the same order was refused.",
+            },
+        ),
+        (
+            "a high line number twice",
+            [{**LINE, "sku": sku, "line_number": number} for sku, number in (("A", "70"), ("B", "64"), ("C", "70"))],
+            {
+                1: "line_number: 70 stands twice in the order.",
+                2: "Line 1 of the same order was refused.",
+                3: "line_number: 70 stands twice in the order.",
             },
         ),
         (

@@ -19,17 +19,19 @@ def _differs(fields: Iterable[str], left: str, right: str) -> str:
 
 
 # One row for each order: the columns of its first row, the sums of its lines, the order of that number if it is known.
+# Each line number sets a bit; only where that gives fewer bits than numbers, they are compared one by one.
 GATHER = f"""CREATE TEMPORARY TABLE intake_orders ON COMMIT DROP AS
 WITH grouped AS (
     SELECT source, order_number, min(line) AS line, sum(line_net) AS lines_net, sum(line_discount) AS lines_discount,
-        count(sku) AS lines
+        count(sku) AS lines,
+        count(line_number) <> bit_count(bit_or(1::bigint << least(line_number, 63)::int)::bit(64)) AS may_repeat
     FROM intake_rows GROUP BY source, order_number)
 SELECT coalesce(o.id, nextval((SELECT pg_get_serial_sequence('store_order', 'id')::regclass))) AS id,
     o.id IS NULL AS is_new, g.line, g.source, g.order_number,
     g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
     coalesce(f.net, g.lines_net) AS net, coalesce(f.discount, g.lines_discount) AS discount,
     f.tax, f.shipping, f.refunded, {", ".join(f"f.{n}" for n in WORDS)},
-    f.net AS own_net, f.discount AS own_discount, NULL::text AS reason, NULL::bigint AS refused_line,
+    g.may_repeat, f.net AS own_net, f.discount AS own_discount, NULL::text AS reason, NULL::bigint AS refused_line,
     CASE WHEN o.id IS NULL THEN 'created' ELSE 'unchanged' END AS status, o.customer_id AS known_customer,
     o.net AS known_net, o.refunded AS known_refunded, NULL::bigint AS customer
 FROM (SELECT * FROM grouped ORDER BY line) g JOIN intake_rows f ON f.line = g.line
@@ -47,7 +49,8 @@ DISAGREE = f"""UPDATE intake_rows r SET reason = CASE
 FROM intake_orders o WHERE r.reason IS NULL AND r.line <> o.line {SAME}
     AND ({" OR ".join(f"r.{name} <> {first}" for name, first in FIRST.items())})"""
 TWICE = """UPDATE intake_rows r SET reason = 'line_number: ' || r.line_number || ' stands twice in the order.'
-FROM (SELECT source, order_number, line_number FROM intake_rows WHERE line_number IS NOT NULL
+FROM (SELECT source, order_number, line_number FROM intake_rows JOIN intake_orders o USING (source, order_number)
+      WHERE o.may_repeat AND line_number IS NOT NULL
       GROUP BY source, order_number, line_number HAVING count(*) > 1) d
 WHERE r.reason IS NULL
     AND d.source = r.source AND d.order_number = r.order_number AND d.line_number = r.line_number"""
@@ -121,12 +124,21 @@ WHERE o.id IN (SELECT order_id FROM gone UNION SELECT order_id FROM changed)"""
 TELL = """INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
 SELECT happened.name, s.customer_id, happened.at, s.source, happened.name || ':' || s.id,
     jsonb_build_object('order', s.id, 'net', s.net::text)
-FROM intake_orders o JOIN store_order s ON s.id = o.id CROSS JOIN LATERAL (VALUES
+FROM ({orders}) s CROSS JOIN LATERAL (VALUES
     ('order_placed', s.placed_at), ('order_completed', s.completed_at), ('order_shipped', s.shipped_at),
     ('order_cancelled', s.cancelled_at),
     ('order_refunded', CASE WHEN s.refunded_at IS NOT NULL THEN s.refunded_at WHEN s.refunded > 0 THEN %(now)s END))
     AS happened (name, at)
-WHERE o.status = %(status)s AND happened.at IS NOT NULL"""
+WHERE happened.at IS NOT NULL {unless}"""
+TELL_NEW = TELL.format(
+    orders=f"""SELECT id, customer AS customer_id, source, net::numeric(12, 2) AS net, refunded, {", ".join(MOMENTS)}
+    FROM intake_orders WHERE is_new""",
+    unless="",
+)
+TELL_LATER = TELL.format(
+    orders="SELECT s.* FROM store_order s JOIN intake_orders o ON o.id = s.id WHERE o.status = 'updated'",
+    unless="ON CONFLICT DO NOTHING",
+)
 TELL_CHANGED = """INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
 SELECT 'order_updated', whose.id, %(now)s, s.source, 'order_updated:' || s.id || ':' || whose.id || ':' || %(at)s,
     jsonb_build_object('order', s.id, 'net', s.net::text)
@@ -199,8 +211,8 @@ class Orders(Kind):
         cursor.execute(LINES, {"is_new": False})
         cursor.execute("ANALYZE intake_lines")
         cursor.execute(CHANGE_LINES)
-        cursor.execute(TELL, {"now": context.now, "status": "created"})
-        cursor.execute(f"{TELL} ON CONFLICT DO NOTHING", {"now": context.now, "status": "updated"})
+        for statement in (TELL_NEW, TELL_LATER):
+            cursor.execute(statement, {"now": context.now})
         cursor.execute(TELL_CHANGED, {"now": context.now, "at": context.now.isoformat()})
         cursor.execute("SELECT status, count(*) FROM intake_orders GROUP BY status")
         counts = {"created": 0, "updated": 0, "unchanged": 0} | dict(cursor.fetchall())
