@@ -81,7 +81,7 @@ class ApiKeyAdmin(ModelAdmin):
     def is_good(self, key: ApiKey) -> bool:
         return key.revoked_at is None
 
-    @admin.action(description="Revoke the chosen keys")
+    @admin.action(description="Revoke the chosen keys", permissions=["change"])
     def revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
         count = keys.filter(revoked_at=None).update(revoked_at=timezone.now())
         self.message_user(request, f"{count} keys were revoked; nothing can be sent with them any more.")

@@ -2,6 +2,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib import messages as notices
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -67,7 +68,10 @@ class EmailTemplateAdmin(ModelAdmin):
         return [path("<int:pk>/sample/", view, name="messaging_emailtemplate_sample"), *super().get_urls()]
 
     def sample_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return preview.page(preview.of_template(get_object_or_404(EmailTemplate, pk=pk)))
+        template = get_object_or_404(EmailTemplate, pk=pk)
+        if not self.has_view_permission(request, template):
+            raise PermissionDenied
+        return preview.page(preview.of_template(template))
 
     @display(description="Category", ordering="category", label=True)
     def kind(self, template: EmailTemplate) -> str:
@@ -137,6 +141,8 @@ class MessageAdmin(ReadOnly):
 
     def body_page(self, request: HttpRequest, pk: int) -> HttpResponse:
         message = get_object_or_404(Message.objects.select_related("template"), pk=pk)
+        if not self.has_view_permission(request, message):
+            raise PermissionDenied
         return preview.page(preview.of_message(message))
 
     def has_decide_permission(self, request: HttpRequest) -> bool:

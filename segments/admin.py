@@ -72,7 +72,7 @@ class SegmentAdmin(ModelAdmin):
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 
-    @admin.action(description="Activate: build and keep up to date")
+    @admin.action(description="Activate: build and keep up to date", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
         roots = [(each, each.root) for each in queryset.with_trees()]
         bare = [each for each, root in roots if root is not None and root.takes_parts and not root.parts()]
@@ -81,7 +81,7 @@ class SegmentAdmin(ModelAdmin):
         count = refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now())
         messages.success(request, f"{count} activated. Those who are in now were taken in without events.")
 
-    @admin.action(description="Deactivate: leave the members as they are")
+    @admin.action(description="Deactivate: leave the members as they are", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
         messages.success(request, f"{refresh.deactivate(queryset)} deactivated.")
 
