@@ -136,3 +136,11 @@ def test_the_way_of_a_customer(admin_client, branched, now):
     assert waiting.due_at == now + timedelta(days=1)
     assert "Wait 1 day, on Nov 24, 2:14 pm" in page(admin_client, "workflows_enrolment_change", waiting.pk)
     assert "Winback" in page(admin_client, "workflows_enrolment_changelist")
+
+
+@pytest.mark.parametrize("number", ["999999", "x"])
+def test_a_workflow_that_is_not_there_leads_back_with_a_word(admin_client, number):
+    answer = admin_client.get(f"/workflows/workflow/{number}/change/", follow=True)
+
+    assert answer.redirect_chain == [("/", 302)]
+    assert f"workflow with ID “{number}” doesn’t exist" in answer.content.decode()

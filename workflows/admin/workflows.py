@@ -67,7 +67,9 @@ class WorkflowAdmin(ModelAdmin):
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The buttons that mean something in the workflow's state."""
-        workflow = Workflow.objects.get(pk=object_id)
+        workflow = self.get_object(request, object_id)
+        if workflow is None:
+            return []
         has_draft = workflow.revisions.filter(status=Revision.Status.DRAFT).exists()
         useless = "new_draft" if has_draft else "publish"
         offered = {f"workflows_workflow_{name}" for name, states in BUTTONS.items() if workflow.status in states}
