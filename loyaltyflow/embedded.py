@@ -39,6 +39,7 @@ unix_socket_directories = '{socket_folder}'
 max_connections = 200
 shared_buffers = '512MB'
 work_mem = '64MB'
+temp_buffers = '64MB'
 maintenance_work_mem = '512MB'
 wal_level = minimal
 max_wal_senders = 0

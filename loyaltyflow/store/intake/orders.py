@@ -27,15 +27,16 @@ WITH grouped AS (
         count(line_number) <> bit_count(bit_or(1::bigint << least(line_number, 63)::int)::bit(64)) AS may_repeat
     FROM intake_rows GROUP BY source, order_number)
 SELECT coalesce(o.id, nextval((SELECT pg_get_serial_sequence('store_order', 'id')::regclass))) AS id,
-    o.id IS NULL AS is_new, g.line, g.source, g.order_number,
-    g.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
-    coalesce(f.net, g.lines_net) AS net, coalesce(f.discount, g.lines_discount) AS discount,
+    o.id IS NULL AS is_new, f.line, f.source, f.order_number,
+    f.lines, f.customer_id, f.email, f.phone, {", ".join(f"f.{n}" for n in MOMENTS)},
+    coalesce(f.net, f.lines_net) AS net, coalesce(f.discount, f.lines_discount) AS discount,
     f.tax, f.shipping, f.refunded, {", ".join(f"f.{n}" for n in WORDS)},
-    g.may_repeat, f.net AS own_net, f.discount AS own_discount, NULL::text AS reason, NULL::bigint AS refused_line,
+    f.may_repeat, f.net AS own_net, f.discount AS own_discount, NULL::text AS reason, NULL::bigint AS refused_line,
     CASE WHEN o.id IS NULL THEN 'created' ELSE 'unchanged' END AS status, o.customer_id AS known_customer,
     o.net AS known_net, o.refunded AS known_refunded, NULL::bigint AS customer
-FROM (SELECT * FROM grouped ORDER BY line) g JOIN intake_rows f ON f.line = g.line
-LEFT JOIN store_order o ON o.source = g.source AND o.external_id = g.order_number"""
+FROM (SELECT g.*, {", ".join(f"r.{n}" for n in (*WHOSE, *FIELDS))}
+      FROM grouped g JOIN intake_rows r ON r.line = g.line ORDER BY g.line) f
+LEFT JOIN store_order o ON o.source = f.source AND o.external_id = f.order_number"""
 NUMBER = """UPDATE intake_rows r SET line_number = n.number FROM (
     SELECT line, row_number() OVER (PARTITION BY source, order_number ORDER BY line) AS number
     FROM intake_rows WHERE sku IS NOT NULL) n
