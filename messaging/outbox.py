@@ -83,7 +83,7 @@ def _json(values: dict[str, Any]) -> Any:
 
 
 def release(now: datetime) -> dict[str, int]:
-    """Hand due messages to the workers: how many are due (counted up to the most they can take), tasks, uncertain.
+    """Tell a worker that messages are due: how many (counted up to what one can take), tasks, uncertain.
 
     Messages that a dead worker left behind become uncertain: never sent again by themselves, and never dropped.
     """
@@ -92,16 +92,26 @@ def release(now: datetime) -> dict[str, int]:
         status=Message.Status.UNCERTAIN,
         detail="The worker stopped between handing it over and writing that down. It may or may not have been sent.",
     )
-    due = Message.objects.due(now)[: DRAINS * MESSAGES_A_DRAIN].count()
-    tasks = max(0, -(-due // MESSAGES_A_DRAIN) - queue_size())
-    for _ in range(tasks):
-        async_task("messaging.outbox.drain")
-    return {"due": due, "tasks": tasks, "uncertain": uncertain}
+    due = Message.objects.due(now)[:MESSAGES_A_DRAIN].count()
+    return {"due": due, "tasks": int(due > 0 and _call_a_worker()), "uncertain": uncertain}
+
+
+def _call_a_worker() -> bool:
+    """Whether one more drain was put into the queue, which holds but so many."""
+    if queue_size() >= DRAINS:
+        return False
+    async_task("messaging.outbox.drain")
+    return True
 
 
 def drain() -> dict[str, int]:
-    """The task of a worker: deliver what is due, for as long as a task may run; counts by status."""
+    """The task of a worker: deliver what is due, for as long as a task may run; counts by status.
+
+    If there is more than one can take, it calls the next worker first, who does the same: so all of them help.
+    """
     zone = StoreSettings.load().zone
+    if Message.objects.due(timezone.now())[MESSAGES_A_DRAIN:].exists():
+        _call_a_worker()
     return _deliver(lambda: timezone.now().astimezone(zone), until=monotonic() + DRAIN_SECONDS)
 
 

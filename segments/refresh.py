@@ -27,12 +27,13 @@ Candidates = list[int] | None  # ids of customers; None is everybody
 
 MOVE = """
 WITH matching (id) AS MATERIALIZED ({matching}),
+inside AS MATERIALIZED (
+    SELECT customer_id FROM segments_membership
+    WHERE segment_id = %s AND left_at IS NULL AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
+),
 entered AS (
     INSERT INTO segments_membership (segment_id, customer_id, joined_at)
-    SELECT %s, id, %s FROM matching WHERE NOT EXISTS (
-        SELECT FROM segments_membership AS stay
-        WHERE stay.segment_id = %s AND stay.customer_id = matching.id AND stay.left_at IS NULL
-    )
+    SELECT %s, id, %s FROM matching WHERE NOT EXISTS (SELECT FROM inside WHERE inside.customer_id = matching.id)
     RETURNING customer_id
 ),
 departed AS (
@@ -197,7 +198,8 @@ def _move(
     except EmptyResultSet:
         select, known = "SELECT id FROM store_customer WHERE false", ()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
-    parameters: list[Any] = [*known, pk, now, pk, now, pk, candidates, candidates]
+    known_inside = None if source == BY_HAND else candidates  # who is put in by hand is no candidate for leaving
+    parameters: list[Any] = [*known, pk, known_inside, known_inside, pk, now, now, pk, candidates, candidates]
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(matching=select), [*parameters, now, source, pk, moment, pk, source is not None])
         entered, left = cursor.fetchone()
