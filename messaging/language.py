@@ -20,6 +20,8 @@ RANGE = re.compile(r"\([^()]*\.\.[^()]*\)")
 LEFT_OUT_TAGS = ("include", "render", "liquid", "tablerow", "increment", "decrement", "doc", "ifchanged")
 LENGTHENING_TAGS = {"for", "assign", "capture", "cycle"}
 LEFT_OUT_FILTERS = ("safe", "escapejs")
+# What Liquid's filters raise for a value that they were not made for.
+UNFIT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 __all__ = [
     "ADDRESS",
@@ -44,7 +46,7 @@ class Part(BoundTemplate):
         self.is_short = tags.isdisjoint(LENGTHENING_TAGS)
 
     def fill_in(self, known: dict[str, Any]) -> str:
-        """The template with these values in it; raises LiquidError.
+        """The template with these values in it; raises LiquidError, also for a value that does not fit its filter.
 
         Does what `render` does, without copying the values; output is measured only where a loop or an assignment
         can make it much longer than the template.
@@ -56,6 +58,10 @@ class Part(BoundTemplate):
                 node.render(context, buffer)
         except LiquidInterrupt as error:
             raise LiquidSyntaxError(f"“{error}” stands outside of a loop", token=None) from error
+        except UNFIT as error:
+            raise LiquidError(
+                f"a value does not fit what is done with it ({type(error).__name__})", token=None
+            ) from error
         return buffer.getvalue()
 
     def _inside(self, nodes: Iterable[Node]) -> Iterator[Node]:
@@ -96,13 +102,23 @@ ADDRESS.filters["url_encode"] = str  # every value in an address is encoded alre
 
 
 def encoded(value: Any) -> Any:
-    """The value with each text in it percent-encoded, so that inside an address it cannot be more than a word."""
+    """The value with each text in it percent-encoded, so that inside an address it cannot be more than a word.
+
+    Raises LiquidError for one nested too deeply to walk through.
+    """
+    try:
+        return _encoded(value)
+    except RecursionError as error:
+        raise LiquidError("a value is nested too deeply", token=None) from error
+
+
+def _encoded(value: Any) -> Any:
     if isinstance(value, str):
         return quote(value, safe="")
     if isinstance(value, dict):
-        return {name: encoded(each) for name, each in value.items()}
+        return {name: _encoded(each) for name, each in value.items()}
     if isinstance(value, list | tuple):
-        return [encoded(each) for each in value]
+        return [_encoded(each) for each in value]
     return value
 
 

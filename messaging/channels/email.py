@@ -28,7 +28,8 @@ class Email(Channel):
     def is_address(self, text: str) -> bool:
         try:
             validate_email(text)
-        except ValidationError:
+            text.rpartition("@")[2].encode("idna")  # what mail servers are asked for
+        except (ValidationError, UnicodeError):
             return False
         return True
 
@@ -68,6 +69,9 @@ class EmailConnection:
             lost = error.status_code is None
             status = Message.Status.UNCERTAIN if lost else Message.Status.FAILED
             return Outcome(number, status, detail=str(error), subject=subject)
+        except ValueError as error:  # It cannot be written as an e-mail, so nothing was handed over.
+            self.close()
+            return Outcome(number, Message.Status.FAILED, detail=str(error), subject=subject)
         except (SMTPException, AnymailError) as error:
             words = _words(error)
             if words.startswith(SERVICE_CLOSING):

@@ -8,6 +8,7 @@ import pytest
 
 from loyaltyflow.store.models import Consent, Event
 from messaging import outbox
+from messaging.channels.mime import PersonalEmail
 from messaging.models import Engagement, Message
 from messaging.render import links
 from tests import factories
@@ -147,3 +148,59 @@ def test_an_unsubscribe_engagement_is_recorded_once(client, now):
     assert Engagement.objects.filter(kind="unsubscribe").count() == 1
     assert Consent.objects.filter(status="opted_out").count() == 1
     assert Event.objects.filter(name="unsubscribed").count() == 1
+
+
+@pytest.mark.parametrize("host", ["ü" * 60 + ".de", "\u200b.de", "\u06dd.de"])
+def test_an_address_that_no_mail_server_knows_keeps_no_other_message_back(sink, now, host):
+    lost, ann = world.fan(now, email=f"ann@{host}"), world.fan(now, email="ann@bücher.example")
+    world.post(world.template(), now, lost, ann)
+
+    assert outbox.deliver(now) == {"blocked": 1, "sent": 1}
+
+    assert world.message(customer=lost).reason == "no_address"
+    assert sink.envelopes[0].rcpt_tos == ["ann@xn--bcher-kva.example"]
+
+
+def test_what_cannot_be_written_as_an_email_fails_and_keeps_no_other_message_back(sink, now, monkeypatch):
+    first, second = world.fan(now), world.fan(now)
+    world.post(world.template(), now, first, second)
+    written = PersonalEmail.message
+
+    def unwritable(email: PersonalEmail):
+        if email.to == [first.email]:
+            raise ValueError("no such sign in an e-mail")
+        return written(email)
+
+    monkeypatch.setattr(PersonalEmail, "message", unwritable)
+
+    assert outbox.deliver(now) == {"failed": 1, "sent": 1}
+
+    assert world.message(customer=first).detail == "no such sign in an e-mail"
+    assert world.message(customer=second).status == "sent"
+
+
+@pytest.mark.parametrize(
+    ("filters", "unfit", "fit"), [("split: '-' | sum", "4-L", "4-2"), ("base64_decode", "/w==", "TA==")]
+)
+def test_a_value_that_does_not_fit_keeps_no_other_message_back(sink, now, filters, unfit, fit):
+    odd, ann = world.fan(now, attributes={"size": unfit}), world.fan(now, attributes={"size": fit})
+    content = f"{{{{ customer.attributes.size | {filters} }}}}"
+    world.post(world.template(content), now, odd, ann)
+
+    assert outbox.deliver(now) == {"blocked": 1, "sent": 1}
+
+    message = world.message(customer=odd)
+    assert message.reason == "render_error"
+    assert message.detail.startswith("The template could not be filled in: a value does not fit what is done with it")
+
+
+def test_attributes_in_deep_layers_keep_no_other_message_back(sink, now):
+    attributes: dict = {}
+    for _ in range(600):
+        attributes = {"a": attributes}
+    odd, ann = world.fan(now, attributes=attributes), world.fan(now)
+    world.post(world.template(), now, odd, ann)
+
+    assert outbox.deliver(now) == {"blocked": 1, "sent": 1}
+
+    assert world.message(customer=odd).detail == "The template could not be filled in: a value is nested too deeply."
