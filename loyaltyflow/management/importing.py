@@ -11,7 +11,10 @@ from tqdm import tqdm
 
 from loyaltyflow.store.intake import Context, Kind, Outcome
 from loyaltyflow.store.intake.files import CannotBeRead, rejected_path, take_file, unknown_columns
+from loyaltyflow.store.intake.statistics import analyze
 from loyaltyflow.store.models import StoreSettings
+
+MANY = 10_000  # new rows, after which the plans of queries may be out of date
 
 
 class ImportCommand(BaseCommand):
@@ -34,6 +37,8 @@ class ImportCommand(BaseCommand):
                 outcome = take_file(self.kind, file, context, dry_run, lambda done: _show(bar, done))
         except (CannotBeRead, OSError) as error:
             raise CommandError(str(error)) from None
+        if outcome.counts["created"] >= MANY and not dry_run:
+            analyze()
         self._report(file, outcome, dry_run, perf_counter() - started)
 
     def _report(self, file: Path, outcome: Outcome, dry_run: bool, seconds: float) -> None:

@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from loyaltyflow.models import ApiKey
-from loyaltyflow.store.models import Consent, Event, EventType, StoreSettings, Tag, Tagging
+from loyaltyflow.store.models import Consent, Customer, Event, EventType, StoreSettings, Tag, Tagging
 from tests import factories
 
 PAGES = ["customer", "product", "order", "event", "eventtype", "tag", "consent"]
@@ -148,3 +148,39 @@ def test_a_product_in_another_category_is_told_to_its_buyers(admin_client, now):
     assert not Event.objects.filter(name="product_changed").exists()
     assert admin_client.post(address, fields | {"category": "Tea"}).status_code == 302
     assert list(Event.objects.filter(name="product_changed").values_list("customer", "source")) == [(buyer.pk, "admin")]
+
+
+def test_a_new_customer_needs_something_to_be_known_by(admin_client):
+    factories.customer(first_name="Ann", email="ann@example.com")
+    address = reverse("admin:store_customer_add")
+    page = admin_client.get(address)
+    assert "object at 0x" not in page.content.decode()
+    blank = form_of(page)
+
+    nobody = admin_client.post(address, blank)
+    twice = admin_client.post(address, blank | {"email": "ANN@example.com"})
+
+    assert "Give a name, an e-mail address or a phone number." in nobody.content.decode()
+    assert "Ann has this address already." in twice.content.decode()
+    assert Customer.objects.count() == 1
+
+
+@pytest.mark.parametrize("written", ["+1 617-555-0188", "(617) 555-0188", "6175550188"])
+def test_a_phone_number_is_found_however_it_is_written(admin_client, written):
+    who = factories.customer(phone="+16175550188")
+    factories.customer(phone="+16175550189")
+
+    page = admin_client.get(reverse("admin:store_customer_changelist"), {"q": written})
+
+    assert [each.pk for each in page.context["cl"].result_list] == [who.pk]
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("locale", "xx_YY"), ("currency", "ZZZ"), ("country", "QQ")])
+def test_settings_that_no_page_could_be_written_with_are_refused(admin_client, field, wrong):
+    address = reverse("admin:store_storesettings_change", args=[StoreSettings.load().pk])
+    sent = form_of(admin_client.get(address))
+
+    refused = admin_client.post(address, sent | {field: wrong})
+
+    assert f"“{wrong}” is not a " in refused.content.decode()
+    assert getattr(StoreSettings.load(), field) != wrong

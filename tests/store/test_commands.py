@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
+from loyaltyflow.management import importing
 from loyaltyflow.store.intake import CUSTOMERS, ORDERS, PRODUCTS
 from loyaltyflow.store.models import Customer, Event, Order, OrderLine, Product
 
@@ -23,6 +25,13 @@ def run(command, *arguments, **options):
     out = StringIO()
     call_command(command, *map(str, arguments), stdout=out, stderr=out, **options)
     return re.sub(r" \(\d+\.\d s\)", "", out.getvalue())
+
+
+def planned_with(model):
+    """How many rows PostgreSQL believes to be in the table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])
+        return cursor.fetchone()[0]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +89,17 @@ def test_a_quote_that_is_not_closed_is_told(tmp_path):
     assert "a quote that is not closed" in (tmp_path / "products.rejected.csv").read_text()
 
 
+def test_many_new_rows_are_planned_with_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(importing, "MANY", 2)
+    file = tmp_path / "products.csv"
+    file.write_text("sku\nA\n")
+    run("import_products", file)
+    assert planned_with(Product) != 1
+    file.write_text("sku\nB\nC\n")
+    run("import_products", file)
+    assert planned_with(Product) == 3
+
+
 def test_a_dry_run_changes_nothing(tmp_path):
     file = shutil.copy(DOCS / "samples" / "orders.csv", tmp_path)
     assert "This was a dry run" in run("import_orders", file, "--dry-run")
@@ -126,6 +146,7 @@ def test_part_of_the_complete_journey(django_assert_max_num_queries):
     last = Order.objects.latest("placed_at").placed_at
     assert last <= timezone.now()
     events = Event.objects.count()
+    assert planned_with(Order) == orders
 
     assert "New: 0 customers, 0 products, 0 orders" in run("import_complete_journey", "--limit-households", "3")
     assert (Order.objects.count(), OrderLine.objects.count(), Event.objects.count()) == (orders, lines, events)

@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow
 import pyarrow.csv
-from django.db import connection, transaction
+from django.db import transaction
 
 from loyaltyflow.store.intake import CUSTOMERS, ORDERS, PRODUCTS, Context, Intake, Kind, Outcome
-from loyaltyflow.store.models import Customer, Event, ExternalId, Order, OrderLine, Product, StoreSettings
+from loyaltyflow.store.intake.statistics import analyze
+from loyaltyflow.store.models import Customer, Order, Product, StoreSettings
 
 from . import people, products
 from .data import SOURCE, Sales, read, weeks_to
 
 PARTS = 24
-TABLES = (Customer, ExternalId, Product, Order, OrderLine, Event)
 WRITTEN = pyarrow.csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -60,15 +60,9 @@ def load(
     made["orders"] = _orders(context, sales.only(keep) if not keep.all() else sales, kept, show)
     if any(made.values()):
         show("Statistics", 0.98)
-        _analyze()
+        analyze()
     show("Done", 1)
     return made
-
-
-def _analyze() -> None:
-    """Count anew what the plans of the next statements rest on; PostgreSQL itself would do so a minute later."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in TABLES)}")
 
 
 def _customers(context: Context, sales: Sales, times: list[datetime]) -> int:
