@@ -7,6 +7,7 @@ from typing import Any
 from loyaltyflow.store.intake import ORDERS, Column, Context, Intake, Kind
 from loyaltyflow.store.intake.cells import consent, tags
 
+LINES_ALLOWED = 50_000  # of all orders in one request: each line becomes a row with every column
 LINE_FIELDS = {
     "line_number": "line_number",
     "sku": "sku",
@@ -57,6 +58,9 @@ class Rows:
         lines = row.get("lines") or [{}]
         if not isinstance(lines, list) or not all(isinstance(line, dict) for line in lines):
             self.errors[position].append("lines: expected a list of objects.")
+            return [{}]
+        if len(lines) > LINES_ALLOWED - len(self.owners):
+            self.errors[position].append(f"lines: a request may have {LINES_ALLOWED:,}; send fewer at once.")
             return [{}]
         renamed = [{LINE_FIELDS[name]: value for name, value in line.items() if name in LINE_FIELDS} for line in lines]
         return [self._cells(position, line) for line in renamed]

@@ -88,6 +88,21 @@ def test_a_bad_line_refuses_its_order_whole(send):
     assert not Customer.objects.exists()
 
 
+def test_more_lines_than_a_request_may_have_are_refused(send, monkeypatch):
+    monkeypatch.setattr("loyaltyflow.api.rows.LINES_ALLOWED", 4)
+    known = {"email": "a@example.com", "placed_at": "2026-10-01"}
+    line = {"sku": "TEA", "net": "5.00"}
+    orders = [
+        {**known, "order_number": name, "lines": [line] * count} for name, count in (("A", 2), ("B", 3), ("C", 1))
+    ]
+
+    first, second, third = results(send("orders", orders))
+
+    assert first == third == ("created", [])
+    assert second == ("rejected", ["lines: a request may have 4; send fewer at once."])
+    assert sorted(Order.objects.values_list("external_id", flat=True)) == ["A", "C"]
+
+
 def test_the_same_order_twice_in_a_list_is_refused_the_second_time(send):
     order = {"order_number": "1", "email": "a@example.com", "placed_at": "2026-10-01", "net": "5"}
     first, second = results(send("orders", [order, order]))
