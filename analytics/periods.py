@@ -9,6 +9,7 @@ from .figures import midnight
 CHOICES = {"7d": "7 days", "30d": "30 days", "12w": "12 weeks", "12m": "12 months", "custom": "Custom"}
 DEFAULT = "30d"
 LONGEST_DAYS = 10 * 366
+EARLIEST = date(1990, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,15 @@ class Period:
 
 
 def chosen(query: Mapping[str, str], now: datetime) -> Period:
-    """The period that a page's address asks for; the last 30 days if it asks for none that makes sense."""
+    """The period that a page's address asks for; the last 30 days if it asks for none that makes sense.
+
+    A custom period makes sense if it ends today at the latest and begins at most ten years before its end.
+    """
     today = now.date()
     name = query.get("period", DEFAULT)
     if name == "custom":
         first, last = _date(query.get("from")), _date(query.get("to"))
-        if first and last and first <= last and (last - first).days < LONGEST_DAYS and first.year >= 1970:
+        if first and last and EARLIEST <= first <= last <= today and (last - first).days < LONGEST_DAYS:
             return Period(first, last)
     starts = {
         "7d": today - timedelta(days=6),

@@ -2,6 +2,8 @@ from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, available_timezones
 
+from babel import Locale, UnknownLocaleError
+from babel.numbers import list_currencies
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -79,6 +81,21 @@ class StoreSettings(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse what no page could be written with."""
+        refused = {}
+        try:
+            Locale.parse(self.locale)
+        except (UnknownLocaleError, ValueError):
+            refused["locale"] = f"“{self.locale}” is not a locale. Write it as language_COUNTRY, such as en_US."
+        territories = Locale("en").territories
+        if self.country and self.country not in territories:
+            refused["country"] = f"“{self.country}” is not a country. Write its code, such as US."
+        if self.currency and self.currency not in list_currencies():
+            refused["currency"] = f"“{self.currency}” is not a currency. Write its code, such as USD."
+        if refused:
+            raise ValidationError(refused)
 
     @classmethod
     def load(cls) -> "StoreSettings":

@@ -230,6 +230,12 @@ def test_messages_on_both_sides_of_sunday_midnight_are_of_different_weeks(transa
             date(2026, 11, 23),
         ),
         ("no dates", {"period": "custom", "from": "soon", "to": ""}, date(2026, 10, 25), date(2026, 11, 23)),
+        (
+            "the end of time",
+            {"period": "custom", "from": "9999-12-30", "to": "9999-12-31"},
+            date(2026, 10, 25),
+            date(2026, 11, 23),
+        ),
         ("nonsense", {"period": "'; drop"}, date(2026, 10, 25), date(2026, 11, 23)),
     ],
 )
