@@ -31,6 +31,24 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Customer
         fields = "__all__"  # noqa: DJ007  the admin's fieldsets choose
+        labels = {
+            "email": "E-mail",
+            "birth_month": "Month",
+            "birth_day": "Day",
+            "birth_year": "Year",
+            "registered_at": "Account since",
+            "profile_completed_at": "Profile complete since",
+            "loyalty_joined_at": "Member since",
+            "loyalty_left_at": "Left on",
+        }
+        help_texts = {
+            "email": "Each address belongs to one customer.",
+            "language": "Code, such as en or pt-BR.",
+            "country": "Code, such as US.",
+            "birth_month": "1 to 12.",
+            "birth_year": "May be empty.",
+            "registered_at": "",
+        }
 
     def _cleaned(self, name: str, clean: cells.Cleaner) -> str:
         text = self.cleaned_data.get(name) or ""
@@ -41,7 +59,11 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}") from None
 
     def clean_email(self) -> str:
-        return self._cleaned("email", cells.email)
+        address = self._cleaned("email", cells.email)
+        other = Customer.objects.filter(email__iexact=address).exclude(pk=self.instance.pk).first() if address else None
+        if other:
+            raise ValidationError(f"{other} has this address already.")
+        return address
 
     def clean_phone(self) -> str:
         return self._cleaned("phone", cells.phone)
@@ -57,6 +79,8 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         known = super().clean() or self.cleaned_data
+        if not self.errors and not any(known.get(name) for name in ("first_name", "last_name", "email", "phone")):
+            raise ValidationError("Give a name, an e-mail address or a phone number.")
         if state := known.get("state"):
             try:
                 known["state"] = cells.state(state, known.get("country") or StoreSettings.load().country)
@@ -77,22 +101,32 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class TaggingInline(TabularInline):
     model = Tagging
-    fields = ["tag", "added_at", "added_by"]
-    readonly_fields = ["added_at", "added_by"]
+    verbose_name = "tag"
+    verbose_name_plural = "tags"
+    fields = ["tag", "added", "added_by"]
+    readonly_fields = ["added", "added_by"]
     autocomplete_fields = ["tag"]
     extra = 0
     tab = True
+
+    @admin.display(description="Added")
+    def added(self, tagging: Tagging) -> str:
+        return written.moment(tagging.added_at) if tagging.pk else written.NONE
 
 
 class ConsentInline(TabularInline):
     """The words given so far; a new one is added below them, none is changed."""
 
     model = Consent
-    fields = ["channel", "status", "source", "proof", "given_at"]
-    readonly_fields = ["given_at"]
+    fields = ["channel", "status", "source", "proof", "given"]
+    readonly_fields = ["given"]
     ordering = ["-given_at", "-pk"]
     extra = 0
     tab = True
+
+    @admin.display(description="Given")
+    def given(self, consent: Consent) -> str:
+        return written.moment(consent.given_at) if consent.pk else written.NONE
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -103,6 +137,8 @@ class ConsentInline(TabularInline):
 
 class ExternalIdInline(TabularInline):
     model = ExternalId
+    verbose_name = "number in another system"
+    verbose_name_plural = "numbers in other systems"
     extra = 0
     tab = True
 
@@ -110,7 +146,7 @@ class ExternalIdInline(TabularInline):
 @admin.register(Customer)
 class CustomerAdmin(StoreAdmin):
     form = CustomerForm
-    list_display = ["who", "email", "phone", "state", "member_since", "known_since"]
+    list_display = ["who", "address", "number", "state", "member_since", "known_since"]
     list_filter = [
         "state",
         ("taggings__tag", RelatedDropdownFilter),
@@ -121,18 +157,34 @@ class CustomerAdmin(StoreAdmin):
     search_help_text = "Name, e-mail address, phone number or number in another system"
     ordering = ["-pk"]
     inlines = [TaggingInline, ConsentInline, ExternalIdInline]
-    readonly_fields = ["created_at", "updated_at"]
+    readonly_fields = ["added", "changed"]
     fieldsets = [
         (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("gender", "language")]}),
         ("Birthday", {"fields": [("birth_month", "birth_day", "birth_year")]}),
         ("Lives in", {"fields": [("state", "country"), ("postal_code", "time_zone")]}),
-        ("Account", {"fields": ["registered_at", "profile_completed_at", ("created_at", "updated_at")]}),
+        ("Account", {"fields": ["registered_at", "profile_completed_at", ("added", "changed")]}),
         ("Loyalty programme", {"fields": ["loyalty_joined_at", "loyalty_left_at"]}),
     ]
 
     @admin.display(description="Customer", ordering="last_name")
     def who(self, customer: Customer) -> str:
         return str(customer)
+
+    @admin.display(description="E-mail", ordering="email")
+    def address(self, customer: Customer) -> str:
+        return customer.email
+
+    @admin.display(description="Phone", ordering="phone")
+    def number(self, customer: Customer) -> str:
+        return written.phone(customer.phone)
+
+    @admin.display(description="Known here since")
+    def added(self, customer: Customer) -> str:
+        return written.moment(customer.created_at) if customer.pk else written.NONE
+
+    @admin.display(description="Last change")
+    def changed(self, customer: Customer) -> str:
+        return written.moment(customer.updated_at) if customer.pk else written.NONE
 
     @admin.display(description="Member since", ordering="loyalty_joined_at")
     def member_since(self, customer: Customer) -> str:
@@ -143,6 +195,15 @@ class CustomerAdmin(StoreAdmin):
     @admin.display(description="Account since", ordering="registered_at")
     def known_since(self, customer: Customer) -> str:
         return written.moment(customer.registered_at) if customer.registered_at else ""
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Those found by the words, and whoever has the phone number that is searched for, however it is written."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        try:
+            number = cells.phone(search_term, Context.of(StoreSettings.load(), timezone.now(), "admin"))
+        except ValueError:
+            return found, may_repeat
+        return found | queryset.filter(phone=number), may_repeat
 
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:

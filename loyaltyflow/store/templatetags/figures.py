@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
+import phonenumbers
 from babel.dates import format_interval, format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal, format_percent
 from django import template
@@ -34,6 +35,15 @@ def money(value: Number | None) -> str:
 def points(value: Number | None) -> str:
     """The number of loyalty points: 1,240 pts."""
     return NONE if value is None else f"{count(value)} pts"
+
+
+@register.filter
+def phone(value: str) -> str:
+    """A number in E.164 as people write it: +1 617-555-0123."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(value), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        return value
 
 
 @register.filter
