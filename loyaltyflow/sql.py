@@ -56,6 +56,14 @@ class TransactionId(models.Func):
     output_field = models.BigIntegerField()
 
 
+class NextTransaction(models.Func):
+    """A number that no transaction of this server has had yet."""
+
+    template = "(pg_snapshot_xmax(pg_current_snapshot())::text::bigint)"
+    arity = 0
+    output_field = models.BigIntegerField()
+
+
 OLDEST_RUNNING = """
 SELECT least(
     pg_snapshot_xmax(snapshot)::text::bigint,

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Max, Q
 from django.db.models.functions import Now
 
-from loyaltyflow.sql import TransactionId, oldest_running_transaction
+from loyaltyflow.sql import NextTransaction, TransactionId, oldest_running_transaction
 
 from .customers import Customer
 
@@ -69,6 +69,12 @@ class Event(models.Model):
         return self.name.replace("_", " ").capitalize()
 
 
+class FeedReaderQuerySet(models.QuerySet["FeedReader"]):
+    def moved(self) -> "FeedReaderQuerySet":
+        """Readers that are further than this server has ever come: their marks are another server's, from a backup."""
+        return self.filter(transaction__gt=NextTransaction())
+
+
 class FeedReader(models.Model):
     """How far one reader of the event feed has come.
 
@@ -79,6 +85,8 @@ class FeedReader(models.Model):
     name = models.CharField(max_length=40, unique=True)
     transaction = models.BigIntegerField(default=0, db_default=0)
     occurred_until = models.DateTimeField(null=True)
+
+    objects = FeedReaderQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name
@@ -92,12 +100,15 @@ class FeedReader(models.Model):
         later `now`, there is nothing to see.
         """
         cls.objects.get_or_create(name=name)
+        if cls.objects.moved().exists():
+            move_in()
         with transaction.atomic():
             reader = cls.objects.select_for_update(skip_locked=True).filter(name=name).first()
             if reader is None or (reader.occurred_until and reader.occurred_until > now):
                 yield Event.objects.none()
                 return
-            before = oldest_running_transaction()
+            # What ran in another database a moment ago may not be told apart any more: the watermark never goes back.
+            before = max(reader.transaction, oldest_running_transaction())
             unseen = Event.objects.filter(reader._unseen(before, now))
             yield unseen
             if unseen.exists() or reader.occurred_until != now:
@@ -109,6 +120,20 @@ class FeedReader(models.Model):
             return recorded_since
         happened_since = Q(transaction__lt=self.transaction, occurred_at__gt=self.occurred_until, occurred_at__lte=now)
         return recorded_since | happened_since
+
+
+@transaction.atomic
+def move_in() -> None:
+    """Put all events before every transaction of this server, and the readers where they stood among them.
+
+    A backup that is restored on another server brings that server's transaction numbers along.
+    """
+    readers = FeedReader.objects.select_for_update().order_by("pk")
+    if not len(readers) or not FeedReader.objects.moved().exists():
+        return
+    last = max(Event.objects.aggregate(last=Max("transaction"))["last"] or 0, *(each.transaction for each in readers))
+    Event.objects.update(transaction=F("transaction") - last - 1)
+    FeedReader.objects.update(transaction=F("transaction") - last - 1)
 
 
 def happened(name: str, customer_id: int, at: datetime, key: str, source: str = "", **properties: Any) -> bool:
