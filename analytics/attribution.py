@@ -15,7 +15,7 @@ from messaging.models import Engagement
 from .models import Conversion, StaleDay
 from .subjects import subject
 
-ORDER_EVENTS = ("order_completed", "order_refunded", "order_cancelled")
+ORDER_EVENTS = ("order_completed", "order_refunded", "order_cancelled", "order_updated")
 TOUCH_EVENTS = ("message_opened", "message_clicked")
 TOUCH = "customer__messages__engagements__"
 CREDIT = {
@@ -42,7 +42,12 @@ def recredit(now: datetime) -> dict[str, int]:
 
 
 def judge(orders: QuerySet[Order], store: StoreSettings, now: datetime) -> int:
-    """How many of the orders are credited; those that no message led to lose their credit. Their days turn stale."""
+    """How many of the orders are credited; those that no message led to lose their credit.
+
+    Their days turn stale, and so do those on which they were said to be completed before.
+    """
+    earlier = Conversion.objects.filter(order__in=orders).annotate(day=TruncDate("ordered_at", tzinfo=now.tzinfo))
+    insert_select(StaleDay, earlier.values("day").distinct(), {"day": "day"}, ignore_conflicts=True)
     credited = insert_select(
         Conversion, _last_touches(orders, store, now), CREDIT, update_on=["order"], update=[*CREDIT][1:]
     )

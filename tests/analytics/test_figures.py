@@ -3,12 +3,13 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from analytics.attribution import credit
 from analytics.figures import refresh
 from analytics.models import DailyFigure
+from loyaltyflow.store.intake import ORDERS, Context, Intake
 from loyaltyflow.store.models import StoreSettings
 from tests import factories
 from tests.analytics.facts import engaged, message
@@ -159,3 +160,41 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_messages(now)
     StoreSettings.load()
     statements(now, 3)
     assert statements(now, 3) == statements(now, 60)
+
+
+def correct(order, now, **cells):
+    """Send the order again, as the shop's system does when it has changed."""
+    with transaction.atomic():
+        intake = Intake(ORDERS, Context(now=now, zone=now.tzinfo, country="US", source=order.source))
+        row = {"source": order.source, "order_number": order.external_id, **cells}
+        intake.add([1], {column.name: [row.get(column.name, "")] for column in ORDERS.columns})
+        assert intake.merge(with_statuses=True).statuses == {1: "updated"}
+
+
+@pytest.mark.parametrize(
+    ("_case", "cells", "expected"),
+    [
+        ("more is refunded", {"refunded": "12.00"}, {date(2026, 11, 21): (1, "18.00")}),
+        ("another amount", {"net": "31.50"}, {date(2026, 11, 21): (1, "26.50")}),
+        (
+            "completed on another day",
+            {"completed_at": "2026-11-22T10:00:00-05:00"},
+            {date(2026, 11, 21): (0, "0.00"), date(2026, 11, 22): (1, "25.00")},
+        ),
+    ],
+)
+def test_a_corrected_order_is_counted_as_it_is_now(_case, cells, expected, now):
+    who = factories.customer()
+    engaged(message(who, now - 3 * DAY), "click", now - 3 * DAY)
+    order = factories.order(who, now - 2 * DAY, "30.00")
+    correct(order, now - 2 * DAY, refunded="5.00")
+    credit(now)
+    refresh(now)
+
+    correct(order, now, **cells)
+    credit(now + DAY)
+    refresh(now + DAY)
+
+    days = DailyFigure.objects.filter(day__in=expected).order_by("day")
+    assert {each.day: (each.conversions, str(each.revenue)) for each in days} == expected
+    call_command("verify_figures")
