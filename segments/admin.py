@@ -3,7 +3,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Max, Q
+from django.core.exceptions import ValidationError
+from django.db.models import Max, Model, OneToOneRel, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -134,9 +135,13 @@ class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):
     def response_change(self, request: HttpRequest, obj: Condition) -> HttpResponse:
         return HttpResponseRedirect(_home(obj))
 
+    def has_change_permission(self, request: HttpRequest, obj: Condition | None = None) -> bool:
+        return _may_change(obj) and bool(super().has_change_permission(request, obj))
+
     def has_delete_permission(self, request: HttpRequest, obj: Condition | None = None) -> bool:
         """The top of a tree goes with what it belongs to."""
-        return (obj is None or obj.parent_id is not None) and super().has_delete_permission(request, obj)
+        is_part = obj is None or obj.parent_id is not None
+        return is_part and _may_change(obj) and bool(super().has_delete_permission(request, obj))
 
     def delete_model(self, request: HttpRequest, obj: Condition) -> None:
         request.home = _home(obj)  # type: ignore[attr-defined]  # asked for when it is gone
@@ -147,12 +152,31 @@ class ConditionAdmin(PolymorphicChildModelAdmin, ModelAdmin):
         return HttpResponseRedirect(request.home)  # type: ignore[attr-defined]
 
 
+def _may_change(condition: Condition | None) -> bool:
+    """Whether nobody walks through what the condition belongs to."""
+    try:
+        if condition is not None:
+            condition.must_be_free()
+    except ValidationError:
+        return False
+    return True
+
+
 def _home(condition: Condition) -> str:
-    """The page of the segment whose tree it is in; of all segments, if it is in none."""
-    segment = Segment.objects.filter(root=condition.tree_id or condition.pk).first()
-    if segment is None:
+    """The page of what the condition's tree belongs to, such as a segment; of all segments if to nothing."""
+    owner = _owner(condition)
+    if owner is None:
         return reverse("admin:segments_segment_changelist")
-    return reverse("admin:segments_segment_change", args=[segment.pk])
+    return reverse(f"admin:{owner._meta.app_label}_{owner._meta.model_name}_change", args=[owner.pk])
+
+
+def _owner(condition: Condition) -> Model | None:
+    """The segment, or the thing of another app, whose condition is the top of the tree."""
+    top = condition.tree_id or condition.pk
+    uses = [each for each in Condition._meta.get_fields(include_hidden=True) if isinstance(each, OneToOneRel)]
+    owners = [each for each in uses if not issubclass(each.related_model, Condition)]
+    found = (each.related_model._default_manager.filter(**{each.field.name: top}).first() for each in owners)
+    return next((owner for owner in found if owner), None)
 
 
 @admin.register(Condition)
@@ -163,8 +187,11 @@ class AnyConditionAdmin(PolymorphicParentModelAdmin, ModelAdmin):
     child_models = condition_types()
 
     def get_child_type_choices(self, request: HttpRequest, action: str) -> list[tuple[int, str]]:
-        """The types that make sense of a segment."""
-        offered = [kind for kind in condition_types() if kind.asked_of_segments]
+        """The types that make sense of a segment; in a workflow, all."""
+        group = request.GET.get("parent", "")
+        parent = Condition.objects.filter(pk=group).first() if group.isdecimal() else None
+        in_a_workflow = parent is not None and not isinstance(_owner(parent), Segment)
+        offered = [kind for kind in condition_types() if kind.asked_of_segments or in_a_workflow]
         types = ContentType.objects.get_for_models(*offered, for_concrete_models=False)
         return [(types[kind].pk, str(kind._meta.verbose_name).capitalize()) for kind in offered]
 

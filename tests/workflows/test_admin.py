@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -9,6 +10,7 @@ from segments.conditions.customer_field import CustomerField
 from segments.models import Segment
 from tests import factories
 from workflows import engine
+from workflows.conditions import GotMessage
 from workflows.models import Edge, Enrolment, Workflow
 from workflows.nodes.if_ import If
 from workflows.nodes.wait import Wait
@@ -144,3 +146,46 @@ def test_a_workflow_that_is_not_there_leads_back_with_a_word(admin_client, numbe
 
     assert answer.redirect_chain == [("/", 302)]
     assert f"workflow with ID “{number}” doesn’t exist" in answer.content.decode()
+
+
+def test_a_workflow_is_made_from_scratch_with_a_question_of_its_own(admin_client):
+    form = {"name": "Thank regulars", "goal": "Buy again", "goal_event": "order_completed", "goal_days": 14}
+    made = admin_client.post(reverse("admin:workflows_workflow_add"), form | {"reentry": "once"})
+    workflow = Workflow.objects.get(name="Thank regulars")
+    assert made.url == reverse("admin:workflows_workflow_change", args=[workflow.pk])
+    revision = workflow.draft()
+    mail = flows.email(revision)
+    other = flows.email(flows.workflow(name="Other").draft())
+
+    added = admin_client.post(reverse("admin:workflows_if_add"), {"revision": revision.pk, "name": ""})
+    step = If.objects.get()
+    assert added.url == reverse("admin:workflows_if_change", args=[step.pk])
+    assert "Add a condition" in page(admin_client, "workflows_if_change", step.pk)
+    assert "A step “if” asks nothing yet. Open it and add a condition." in revision.problems()
+
+    types = admin_client.get(reverse("admin:segments_condition_add"), {"parent": step.condition_id})
+    assert "Got message" in types.content.decode()
+    asked = reverse("admin:segments_condition_add")
+    kind = ContentType.objects.get_for_model(GotMessage).pk
+    query = f"?ct_id={kind}&parent={step.condition_id}"
+    offered = admin_client.get(asked + query).context["adminform"].form.fields["step"].queryset
+    assert [each.pk for each in offered] == [mail.pk]
+    assert other.pk != mail.pk
+
+    answered = admin_client.post(asked + query, {"parent": step.condition_id, "step": mail.pk})
+    assert answered.url == added.url
+    assert step.condition.copy().summary() == f"got “{mail.label}”"
+
+
+def test_a_refused_publication_says_why_and_not_that_it_went_well(admin_client):
+    workflow = flows.workflow(name="Empty")
+    workflow.draft()
+    form = {"name": "Empty", "goal": "", "goal_event": "", "goal_days": 14, "reentry": "once"}
+    address = reverse("admin:workflows_workflow_change", args=[workflow.pk])
+
+    answer = admin_client.post(address, form | {"workflows_workflow_publish": "1"}, follow=True)
+
+    assert answer.redirect_chain[-1][0] == address
+    text = answer.content.decode()
+    assert "The workflow has no goal." in text
+    assert "changed successfully" not in text

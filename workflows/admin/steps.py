@@ -1,11 +1,16 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
+
+from segments.conditions import Condition
+from segments.conditions.all_of import AllOf
+from segments.conditions.base import plant, prefetch_references
 
 from ..graph import Edge, Revision
 from ..nodes import Node
@@ -33,9 +38,32 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class StepAdmin(ModelAdmin):
-    """The form of one step of a draft; it leads back to its workflow."""
+    """The form of one step of a draft; it leads back to its workflow.
+
+    A condition is not chosen from those of other steps: a step that asks one begins with an empty group of its own.
+    """
 
     search_fields = ["name"]
+    change_form_outer_after_template = "admin/workflows/step/conditions.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The step's form, with the conditions that it asks below it."""
+        step = self.get_object(request, object_id)
+        tops = [getattr(step, name) for name in _asked(self.model)] if step and _may_change(step) else []
+        plant(tops)
+        prefetch_references(each for top in tops for each in top.walk())
+        page: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "conditions": tops}
+        )
+        return page
+
+    def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
+        for name in _asked(self.model):
+            if not change:
+                setattr(obj, name, AllOf.objects.create())
+        super().save_model(request, obj, form, change)
 
     def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
         """A form with one more field for each outlet: the next step."""
@@ -45,7 +73,7 @@ class StepAdmin(ModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Node | None = None) -> list[str]:
-        skipped = {"id", "polymorphic_ctype", "node_ptr", "name", "revision"}
+        skipped = {"id", "polymorphic_ctype", "node_ptr", "name", "revision", *_asked(self.model)}
         own = [field.name for field in self.model._meta.fields if field.name not in skipped]
         return [*own, *(f"after_{outlet}" for outlet in self.model.outlets), "name", "revision"]
 
@@ -66,6 +94,10 @@ class StepAdmin(ModelAdmin):
                 Edge.objects.filter(source=form.instance, outlet=outlet).delete()
 
     def response_add(self, request: HttpRequest, obj: Node, post_url_continue: str | None = None) -> HttpResponse:
+        """Back to the workflow, unless the step's conditions are still to be added."""
+        if _asked(self.model):
+            messages.success(request, "The step was added. Now add the conditions that it asks.")
+            return HttpResponseRedirect(reverse(f"admin:workflows_{obj._meta.model_name}_change", args=[obj.pk]))
         return HttpResponseRedirect(_home(obj.revision))
 
     def response_change(self, request: HttpRequest, obj: Node) -> HttpResponse:
@@ -87,6 +119,12 @@ class StepAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Node | None = None) -> bool:
         return _may_change(obj) and bool(super().has_delete_permission(request, obj))
+
+
+def _asked(kind: type[Node]) -> list[str]:
+    """The fields of the type that hold a condition of its own."""
+    own = [field for field in kind._meta.concrete_fields if isinstance(field, models.OneToOneField)]
+    return [field.name for field in own if issubclass(field.related_model, Condition)]
 
 
 def _after(outlet: str) -> forms.ModelChoiceField:  # type: ignore[type-arg]

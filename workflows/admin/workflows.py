@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -91,6 +91,17 @@ class WorkflowAdmin(ModelAdmin):
         if not change:
             obj.draft()
 
+    def response_add(self, request: HttpRequest, obj: Workflow, post_url_continue: str | None = None) -> HttpResponse:
+        """To the page of the new workflow, where steps are added."""
+        messages.success(request, f"“{obj}” was made. Add its steps, then publish it.")
+        return HttpResponseRedirect(_page(obj))
+
+    def response_change(self, request: HttpRequest, obj: Workflow) -> HttpResponse:
+        """After one of the buttons, the same page: the button has said what became of it."""
+        if any(f"workflows_workflow_{name}" in request.POST for name in BUTTONS):
+            return HttpResponseRedirect(_page(obj))
+        return super().response_change(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: Workflow | None = None) -> bool:
         """Only what never went live may be deleted: figures are for ever."""
         is_fresh = obj is None or not obj.revisions.exclude(status=Revision.Status.DRAFT).exists()
@@ -144,6 +155,10 @@ class WorkflowAdmin(ModelAdmin):
     @action(description="Finish", permissions=["change"])
     def finish(self, request: HttpRequest, obj: Workflow) -> None:
         _say(request, obj.finish(), f"“{obj}” takes nobody new. Those in it go on to their end.")
+
+
+def _page(workflow: Workflow) -> str:
+    return reverse("admin:workflows_workflow_change", args=[workflow.pk])
 
 
 def _say(request: HttpRequest, is_done: bool, sentence: str) -> None:

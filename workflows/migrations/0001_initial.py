@@ -40,6 +40,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'give points',
+                'verbose_name_plural': 'give points',
             },
             bases=('workflows.node',),
         ),
@@ -51,6 +52,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'end',
+                'verbose_name_plural': 'end',
             },
             bases=('workflows.node',),
         ),
@@ -63,6 +65,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'wait',
+                'verbose_name_plural': 'wait',
             },
             bases=('workflows.node',),
         ),
@@ -145,6 +148,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'if',
+                'verbose_name_plural': 'if',
             },
             bases=('workflows.node',),
         ),
@@ -156,6 +160,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'start: when something happens',
+                'verbose_name_plural': 'start: when something happens',
             },
             bases=('workflows.node',),
         ),
@@ -168,6 +173,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'start: when someone enters a segment',
+                'verbose_name_plural': 'start: when someone enters a segment',
             },
             bases=('workflows.node',),
         ),
@@ -179,6 +185,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'send an e-mail',
+                'verbose_name_plural': 'send an e-mail',
             },
             bases=('workflows.node',),
         ),

@@ -23,7 +23,7 @@ class AwardPoints(Node):
     )
 
     class Meta:
-        verbose_name = "give points"
+        verbose_name = verbose_name_plural = "give points"
 
     def summary(self) -> str:
         return f"Give {self.points:,} {'points' if self.points != 1 else 'point'}"

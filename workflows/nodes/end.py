@@ -14,7 +14,7 @@ class End(Node):
     outcome = models.CharField(max_length=60, default="Completed", help_text="What it means to end here.")
 
     class Meta:
-        verbose_name = "end"
+        verbose_name = verbose_name_plural = "end"
 
     def summary(self) -> str:
         return f"End: {self.outcome}"

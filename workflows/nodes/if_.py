@@ -19,10 +19,15 @@ class If(Node):
     condition = models.OneToOneField(Condition, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
-        verbose_name = "if"
+        verbose_name = verbose_name_plural = "if"
 
     def summary(self) -> str:
         return f"If they {self.condition.summary()}"
+
+    def problems(self) -> list[str]:
+        if self.condition.takes_parts and not self.condition.parts():
+            return [*super().problems(), "A step “if” asks nothing yet. Open it and add a condition."]
+        return super().problems()
 
     def run(self, batch: Batch) -> Iterator[tuple[str, list[int]]]:
         holds = Customer.objects.filter(self.condition.q(batch.now), pk__any=list(batch.customers.values()))
@@ -49,3 +54,12 @@ class If(Node):
         tops = [step.condition for step in steps if isinstance(step, If)]
         plant(tops)
         prefetch_references(each for top in tops for each in top.walk())
+
+
+def _must_be_draft(top: int) -> None:
+    """Raise ValidationError if the condition with that id is asked by a step that customers walk through."""
+    for revision in If.objects.non_polymorphic().filter(condition=top).values_list("revision_id", flat=True):
+        Revision.must_be_draft(revision)
+
+
+Condition.guards.append(_must_be_draft)

@@ -17,7 +17,7 @@ class OnEvent(Node):
     event_type = models.ForeignKey(EventType, on_delete=models.PROTECT, related_name="+", verbose_name="event")
 
     class Meta:
-        verbose_name = "start: when something happens"
+        verbose_name = verbose_name_plural = "start: when something happens"
 
     def summary(self) -> str:
         return f"When this happens: {self.event_type.label}"

@@ -21,7 +21,7 @@ class OnSegmentEntered(Node):
     )
 
     class Meta:
-        verbose_name = "start: when someone enters a segment"
+        verbose_name = verbose_name_plural = "start: when someone enters a segment"
 
     def summary(self) -> str:
         return f"When someone enters the segment “{self.segment}”"

@@ -17,7 +17,7 @@ class SendEmail(Node):
     template = models.ForeignKey(EmailTemplate, on_delete=models.PROTECT, related_name="nodes")
 
     class Meta:
-        verbose_name = "send an e-mail"
+        verbose_name = verbose_name_plural = "send an e-mail"
 
     def summary(self) -> str:
         return f"Send the e-mail “{self.template}”"

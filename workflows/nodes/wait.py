@@ -27,7 +27,7 @@ class Wait(Node):
     unit = models.CharField(max_length=8, choices=Unit.choices, default=Unit.DAYS)
 
     class Meta:
-        verbose_name = "wait"
+        verbose_name = verbose_name_plural = "wait"
 
     def clean(self) -> None:
         super().clean()
