@@ -37,7 +37,7 @@ entered AS (
     RETURNING customer_id
 ),
 departed AS (
-    UPDATE segments_membership SET left_at = %s
+    UPDATE segments_membership SET left_at = greatest(%s, joined_at)
     WHERE segment_id = %s AND left_at IS NULL AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
     AND NOT EXISTS (SELECT FROM matching WHERE matching.id = customer_id)
     RETURNING customer_id
@@ -74,6 +74,7 @@ def build(segment: Segment, now: datetime) -> int:
     with transaction.atomic():
         held = Segment.objects.select_for_update(no_key=True).filter(pk=segment.pk).with_trees()[0]
         _build(held, now)
+        _ask_again({held.pk})
     segment.refresh_from_db(fields=["built_at", "built_from", "members_now"])
     return segment.members_now
 
@@ -105,7 +106,14 @@ def activate(segments: SegmentQuerySet, now: datetime) -> int:
         Segment.objects.filter(pk__any=[each.pk for each in asleep]).update(is_active=True)
         for each in _in_order([each for each in asleep if each.kind == Segment.Kind.DYNAMIC]):
             _build(each, now)
+        _ask_again({each.pk for each in asleep})
     return len(asleep)
+
+
+def _ask_again(built: set[int]) -> None:
+    """Let the next refresh judge everybody for the segments that ask for those, whose members came without events."""
+    asking = [each.pk for each in Segment.objects.live().with_trees() if built.intersection(each.asks_for())]
+    Segment.objects.filter(pk__any=asking).exclude(pk__in=built).update(built_from="")
 
 
 def deactivate(segments: SegmentQuerySet) -> int:

@@ -288,3 +288,31 @@ def test_a_product_in_a_new_category_has_its_buyers_judged_again(now):
         intake.merge()
     assert refresh.refresh(later)["entered"] == 1
     assert members(tea_drinkers) == {"Buyer"}
+
+
+def test_a_segment_that_is_activated_has_those_that_ask_for_it_judged_again(now):
+    factories.order(factories.customer(first_name="Buyer"), now - timedelta(days=5))
+    factories.customer(first_name="Sleeper")
+    lost = dormant()
+    Segment.objects.filter(pk=lost.pk).update(is_active=False)
+    asking = segment(InSegment.objects.create(other=lost), "Asks for it")
+    refresh.refresh(now)
+    assert members(asking) == set()
+
+    refresh.activate(Segment.objects.filter(pk=lost.pk), now + timedelta(minutes=1))
+    refresh.refresh(now + timedelta(minutes=2))
+
+    assert members(asking) == {"Sleeper"}
+    assert told() == [("segment_entered", "Asks for it", "Sleeper")]
+
+
+def test_a_refresh_for_a_moment_just_before_a_build_does_no_harm(now):
+    who = factories.customer(first_name="Sleeper")
+    lost = dormant()
+    refresh.build(lost, now)
+    factories.order(who, now - timedelta(seconds=9))
+
+    refresh.refresh(now - timedelta(seconds=5))
+
+    stay = Membership.objects.get()
+    assert (stay.joined_at, stay.left_at) == (now, now)
