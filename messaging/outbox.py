@@ -134,7 +134,7 @@ def _deliver(clock: Callable[[], datetime], until: float) -> dict[str, int]:
                 if not claimed and not refused:
                     break
                 counts["blocked"] += refused
-                returned = _hand_over(claimed, claimed_at, connection, clock, counts)
+                returned = _hand_over(claimed, claimed_at, connection, clock, counts, until)
                 if returned:
                     counts["returned"] += returned
                     break
@@ -185,27 +185,34 @@ def _hand_over(
     connection: Connection,
     clock: Callable[[], datetime],
     counts: Counter[str],
+    until: float,
 ) -> int:
     """The number of messages given back unsent; the others are handed over, recorded chunk by chunk and counted."""
-    end = monotonic() + HOLD_SECONDS
+    end = min(until, monotonic() + HOLD_SECONDS)
     filled_in = _filled_in(claimed, claimed_at)
     handled = 0
-    while chunk := list(islice(filled_in, CHUNK)):
-        outcomes: list[Outcome] = []
-        try:
-            for each in chunk:
-                if monotonic() > end:
-                    raise Unreachable(f"Handing over took more than {HOLD_SECONDS} seconds.")
-                outcomes.append(each if isinstance(each, Outcome) else connection.send(each))
-        except Unreachable as error:
-            logger.warning("E-mail waits: %s", error)
-            break
-        finally:
-            Message.record(outcomes, clock())
-            counts.update(str(outcome.status) for outcome in outcomes)
-            handled += len(outcomes)
-    rest = [message.id for message in claimed[handled:]]
-    return Message.objects.give_back(rest, claimed_at) if rest else 0
+    try:
+        while chunk := list(islice(filled_in, CHUNK)):
+            outcomes: list[Outcome] = []
+            try:
+                for each in chunk:
+                    if monotonic() > end:
+                        raise Unreachable("This worker's time is over.")
+                    outcomes.append(each if isinstance(each, Outcome) else connection.send(each))
+            finally:
+                Message.record(outcomes, clock())
+                counts.update(str(outcome.status) for outcome in outcomes)
+                handled += len(outcomes)
+    except Unreachable as error:
+        logger.warning("E-mail waits: %s", error)
+    except Exception:  # Nobody knows whether the one that it broke at has left; those after it have not.
+        _give_back(claimed[handled + 1 :], claimed_at)
+        raise
+    return _give_back(claimed[handled:], claimed_at)
+
+
+def _give_back(rest: list[Claimed], claimed_at: datetime) -> int:
+    return Message.objects.give_back([message.id for message in rest], claimed_at) if rest else 0
 
 
 def _filled_in(claimed: list[Claimed], now: datetime) -> Iterator[Outgoing | Outcome]:

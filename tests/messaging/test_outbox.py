@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from django_q.models import OrmQ
 
 from loyaltyflow.store.models import Customer, Event, StoreSettings
 from messaging import outbox
+from messaging.channels.email import EmailConnection
 from messaging.messages import Outcome
 from messaging.models import Campaign, Message
 
@@ -99,6 +101,37 @@ def test_what_takes_too_long_is_given_back(now, monkeypatch):
 
 
 @pytest.mark.django_db
+def test_a_drain_gives_back_in_time_what_it_has_claimed_late(now, monkeypatch):
+    world.post(world.template(), now - timedelta(days=3650), *[world.fan(now) for _ in range(20)])
+    passed = count(0, 30)  # seconds; each look at the clock comes half a minute after the one before
+    monkeypatch.setattr(outbox, "monotonic", lambda: next(passed))
+
+    done = outbox.drain()
+
+    assert done == {"sent": 4, "returned": 16}
+    assert next(passed) < 300  # django-q's timeout
+    assert not Message.objects.filter(status="sending").exists()
+
+
+@pytest.mark.django_db
+def test_only_the_message_at_which_a_drain_breaks_stays_unclear(now, monkeypatch):
+    world.post(world.template(), now, *[world.fan(now) for _ in range(5)])
+    send, sent = EmailConnection.send, count(1)
+
+    def full_at_the_third(self, outgoing):
+        if next(sent) == 3:
+            raise OSError("No space left on device")
+        return send(self, outgoing)
+
+    monkeypatch.setattr(EmailConnection, "send", full_at_the_third)
+
+    with pytest.raises(OSError, match="No space left"):
+        outbox.deliver(now)
+
+    assert sorted(Message.objects.values_list("status", flat=True)) == ["pending", "pending", "sending", "sent", "sent"]
+
+
+@pytest.mark.django_db
 def test_an_outcome_does_not_undo_what_staff_decided(now):
     world.post(world.template(), now, world.fan(now))
     message = Message.objects.get()
@@ -108,14 +141,14 @@ def test_an_outcome_does_not_undo_what_staff_decided(now):
     assert not Event.objects.filter(name="message_sent").exists()
 
 
-def statements(count: int, now) -> int:
+def statements(number: int, now) -> int:
     Message.objects.all().delete()
     Customer.objects.all().delete()
     template = world.service("{{ customer.name | default: store.name }} {{ points.balance }}")
-    Customer.objects.bulk_create([Customer(email=f"many{number}@example.com") for number in range(count)])
+    Customer.objects.bulk_create([Customer(email=f"many{each}@example.com") for each in range(number)])
     world.post(template, now, *Customer.objects.all())
     with CaptureQueriesContext(connection) as seen:
-        assert outbox.deliver(now) == {"sent": count}
+        assert outbox.deliver(now) == {"sent": number}
     return len(seen)
 
 
