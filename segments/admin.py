@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils import timezone
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 from unfold.views import ChangeList
 
 from loyaltyflow.store.models import Customer, StoreSettings
+from loyaltyflow.store.templatetags.figures import count, moment
 
 from . import refresh
 from .checks import condition_types
@@ -35,12 +37,13 @@ class SegmentList(ChangeList):
 
 @admin.register(Segment)
 class SegmentAdmin(ModelAdmin):
-    list_display = ["name", "in_words", "members_now", "is_active", "built_at"]
+    list_display = ["name", "in_words", "members", "is_active", "built"]
     list_filter = ["is_active", "kind"]
     search_fields = ["name", "description"]
-    fields = ["name", "description", "kind", "is_active", "built_at"]
-    readonly_fields = ["is_active", "built_at"]
+    fields = ["name", "description", "kind", "is_active", "built"]
+    readonly_fields = ["is_active", "built"]
     actions = ["activate", "deactivate"]
+    actions_submit_line = ["switch_on", "switch_off"]
     change_form_outer_after_template = "admin/segments/segment/conditions.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -52,6 +55,36 @@ class SegmentAdmin(ModelAdmin):
     @admin.display(description="in words")
     def in_words(self, segment: Segment) -> str:
         return segment.summary()
+
+    @admin.display(description="members", ordering="members_now")
+    def members(self, segment: Segment) -> str:
+        return count(segment.members_now)
+
+    @admin.display(description="built", ordering="built_at")
+    def built(self, segment: Segment) -> str:
+        return moment(segment.built_at)
+
+    def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """To activate what is not active, and the other way round; a static segment is neither."""
+        segment = self.get_object(request, object_id)
+        if segment is None or segment.kind == Segment.Kind.STATIC:
+            return []
+        offered = f"segments_segment_{'switch_off' if segment.is_active else 'switch_on'}"
+        return [each for each in super().get_actions_submit_line(request, object_id) if each.action_name == offered]
+
+    @action(description="Save and activate", permissions=["change"])
+    def switch_on(self, request: HttpRequest, obj: Segment) -> None:
+        self.activate(request, Segment.objects.filter(pk=obj.pk))
+
+    @action(description="Deactivate", permissions=["change"])
+    def switch_off(self, request: HttpRequest, obj: Segment) -> None:
+        self.deactivate(request, Segment.objects.filter(pk=obj.pk))
+
+    def response_change(self, request: HttpRequest, obj: Segment) -> HttpResponse:
+        """After one of the buttons, the same page: the button has said what became of it."""
+        if any(f"segments_segment_{name}" in request.POST for name in self.actions_submit_line):
+            return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
+        return super().response_change(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         """Give a new dynamic segment its top group, to which staff add conditions."""
@@ -79,8 +112,12 @@ class SegmentAdmin(ModelAdmin):
         bare = [each for each, root in roots if root is not None and root.takes_parts and not root.parts()]
         for each in bare:
             messages.error(request, f"“{each}” has no conditions, so everybody would be in it. Add one first.")
-        count = refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now())
-        messages.success(request, f"{count} activated. Those who are in now were taken in without events.")
+        if activated := refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now()):
+            messages.success(
+                request,
+                f"{activated} activated. Those who meet the conditions now are in; "
+                "workflows start with those who come from here on.",
+            )
 
     @admin.action(description="Deactivate: leave the members as they are", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
@@ -205,11 +242,21 @@ for kind in condition_types():
 
 @admin.register(Membership)
 class MembershipAdmin(ModelAdmin):
-    list_display = ["customer", "segment", "joined_at", "left_at"]
+    list_display = ["customer", "segment", "joined", "left"]
     list_filter = ["segment", ("left_at", admin.EmptyFieldListFilter)]
     list_select_related = ["customer", "segment"]
     search_fields = ["customer__email", "customer__last_name"]
     show_full_result_count = False
+    fields = ["customer", "segment", "joined", "left"]
+    readonly_fields = fields
+
+    @admin.display(description="joined", ordering="joined_at")
+    def joined(self, membership: Membership) -> str:
+        return moment(membership.joined_at)
+
+    @admin.display(description="left", ordering="left_at")
+    def left(self, membership: Membership) -> str:
+        return moment(membership.left_at)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
