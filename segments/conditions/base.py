@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
@@ -29,6 +29,8 @@ class Condition(PolymorphicModel):
     icon: ClassVar[str] = "rule"
     takes_parts: ClassVar[bool] = False
     asked_of_segments: ClassVar[bool] = True  # False: it makes sense in a workflow only
+    # Asked before a tree changes, by the id of its top; each raises ValidationError if what it belongs to is fixed.
+    guards: ClassVar[list[Callable[[int], None]]] = []
 
     tree = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, editable=False, related_name="+", help_text="The top of its tree."
@@ -42,10 +44,28 @@ class Condition(PolymorphicModel):
     def __str__(self) -> str:
         return str(self.get_real_instance().summary())
 
+    def clean(self) -> None:
+        """Refuse changes to a tree whose owner is fixed, before they are tried."""
+        super().clean()
+        self.must_be_free()
+
     def save(self, *args: object, **kwargs: object) -> None:
-        """Keep `tree` pointing at the top, so that a whole tree is read at once."""
+        """Keep `tree` pointing at the top, so that a whole tree is read at once; refuse changes to a fixed one."""
+        self.must_be_free()
         self.tree_id = None if self.parent is None else (self.parent.tree_id or self.parent.pk)
         super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refuse to take a condition out of a fixed tree."""
+        self.must_be_free()
+        return super().delete(*args, **kwargs)
+
+    def must_be_free(self) -> None:
+        """Raise ValidationError if its tree, or the one that it moves to, may no longer change."""
+        to = self.parent and (self.parent.tree_id or self.parent.pk)
+        for top in {self.tree_id or self.pk, to} - {None}:
+            for guard in Condition.guards:
+                guard(top)
 
     def q(self, now: datetime) -> Q:
         """Which customers meet it, judged by facts up to `now` only."""

@@ -189,3 +189,15 @@ def test_a_refused_publication_says_why_and_not_that_it_went_well(admin_client):
     text = answer.content.decode()
     assert "The workflow has no goal." in text
     assert "changed successfully" not in text
+
+
+def test_the_condition_of_a_live_workflow_cannot_be_changed_by_its_own_page(admin_client, branched):
+    condition = CustomerField.objects.get()
+    address = reverse("admin:segments_customerfield_change", args=[condition.pk])
+    form = {"parent": "", "field": "state", "operator": "is", "value": "NY"}
+
+    assert admin_client.post(address, form).status_code == 403
+    added = admin_client.post(reverse("admin:segments_customerfield_add"), {**form, "parent": condition.pk})
+
+    assert "is live and no longer changes" in added.content.decode()
+    assert list(CustomerField.objects.values_list("value", flat=True)) == ["MA"]

@@ -197,3 +197,38 @@ def test_what_staff_may_do_when(before, verb, after, is_done):
     flow = flows.workflow(status=before)
     assert getattr(flow, verb)() is is_done
     assert flow.status == after
+
+
+@pytest.fixture
+def asked(now, draft):
+    """A question inside a group that a step of a live workflow asks."""
+    group = AllOf.objects.create()
+    question = CustomerField.objects.create(field="state", operator="is", value="MA", parent=group)
+    branch, finish = If.objects.create(revision=draft, condition=group), flows.end(draft)
+    branch.leads_to(finish, "yes")
+    branch.leads_to(finish, "no")
+    flows.live(now, flows.on_event(draft), branch)
+    return CustomerField.objects.get(pk=question.pk)
+
+
+def test_what_a_live_workflow_asks_no_longer_changes(asked):
+    loose = CustomerField(field="state", operator="is", value="NY", parent=asked.parent)
+    moved = CustomerField.objects.create(field="state", operator="is", value="NY", parent=AllOf.objects.create())
+    moved.parent, asked.value = asked.parent, "NY"
+
+    for change in (asked.save, asked.delete, asked.clean, asked.parent.save, loose.save, loose.clean, moved.save):
+        with pytest.raises(ValidationError, match="Revision 1 is live and no longer changes."):
+            change()
+
+    assert [*CustomerField.objects.filter(parent=asked.parent).values_list("value", flat=True)] == ["MA"]
+
+
+def test_what_a_draft_asks_may_change(asked):
+    draft = Revision.objects.get().workflow.draft()
+    copied = CustomerField.objects.get(parent=If.objects.get(revision=draft).condition)
+
+    copied.value = "NY"
+    copied.save()
+
+    assert copied.parent.summary() == "have the state NY"
+    assert If.objects.get(revision__status="live").summary() == "If they have the state MA"
