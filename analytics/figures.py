@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
@@ -104,6 +105,14 @@ def count(days: Iterable[date], zone: Any) -> None:
             update_on=["day", "campaign", "channel"],
             update=[each.column],
         )
+
+
+@transaction.atomic
+def recount(zone: Any) -> int:
+    """The number of days that were counted anew: all that there are."""
+    days = {*DailyFigure.objects.values_list("day", flat=True)}
+    count(days.union(*(_days(each.rows, each.at, zone) for each in STATISTICS)), zone)
+    return DailyFigure.objects.values("day").distinct().count()
 
 
 def differences(zone: Any) -> list[str]:

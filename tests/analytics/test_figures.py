@@ -198,3 +198,19 @@ def test_a_corrected_order_is_counted_as_it_is_now(_case, cells, expected, now):
     days = DailyFigure.objects.filter(day__in=expected).order_by("day")
     assert {each.day: (each.conversions, str(each.revenue)) for each in days} == expected
     call_command("verify_figures")
+
+
+def test_recredit_mends_every_figure_that_differs(now, capsys):
+    message(factories.customer(), now - 40 * DAY)
+    old = message(factories.customer(), None, due_at=now - 30 * DAY)
+    refresh(now)
+    type(old).objects.filter(pk=old.pk).stop()
+    refresh(now + DAY)
+    DailyFigure.objects.update(sent=7)
+    with pytest.raises(CommandError, match="2 figures differ"):
+        call_command("verify_figures")
+
+    call_command("recredit")
+
+    assert "0 orders are credited; the figures of 2 days were counted anew." in capsys.readouterr().out
+    call_command("verify_figures")

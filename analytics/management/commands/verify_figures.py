@@ -16,5 +16,7 @@ class Command(BaseCommand):
         for line in found:
             self.stderr.write(line)
         if found:
-            raise CommandError(f"{len(found):,} figures differ from a full count. `recredit` counts them again.")
+            raise CommandError(
+                f"{len(found):,} figures differ from a full count. `manage.py recredit` counts all of them anew."
+            )
         self.stdout.write("All figures equal a full count.")
