@@ -10,7 +10,7 @@ from typing import TypedDict
 from django.utils import timezone
 
 from analytics import attribution, figures
-from loyaltyflow.models import TickRun
+from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
@@ -20,7 +20,7 @@ from workflows import engine
 
 log = logging.getLogger(__name__)
 
-RUNS_ARE_KEPT_FOR = timedelta(days=30)
+RECORDS_ARE_KEPT_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,14 @@ def run(now: datetime, stages: Sequence[Stage] = STAGES) -> TickRun:
     record.has_failed = bool(failed)
     record.seconds = round(perf_counter() - started, 3)
     record.save(update_fields=["stages", "has_failed", "seconds"])
-    TickRun.objects.filter(started_at__lt=record.started_at - RUNS_ARE_KEPT_FOR).delete()
+    _tidy_up(before=record.started_at - RECORDS_ARE_KEPT_FOR)
     return record
+
+
+def _tidy_up(before: datetime) -> None:
+    """Drop old records of ticks, and answers that no sender of facts asks for again."""
+    TickRun.objects.filter(started_at__lt=before).delete()
+    Answer.objects.filter(created_at__lt=before).delete()
 
 
 def run_now() -> str:

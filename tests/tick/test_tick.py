@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from loyaltyflow import tick
-from loyaltyflow.models import TickRun
+from loyaltyflow.models import Answer, ApiKey, TickRun
 from messaging.models import Message
 from rewards.models import Entry
 from tests.tick import world
@@ -82,6 +83,20 @@ def test_a_stage_that_fails_is_reported_and_stops_only_what_needs_it(now: dateti
     ]
     assert record.stages[2]["counts"] == {"rows": 3}
     assert len(done) == 1
+
+
+def test_old_records_are_dropped(now: datetime) -> None:
+    api_key = ApiKey.issue("Web shop", ["orders"])[0]
+    for days in (29, 31):
+        at = timezone.now() - timedelta(days=days)
+        answer = Answer.objects.create(api_key=api_key, key=f"{days} days", fingerprint="", status=200, body={})
+        Answer.objects.filter(pk=answer.pk).update(created_at=at)
+        TickRun.objects.filter(pk=tick.run(now, []).pk).update(started_at=at)
+
+    last = tick.run(now, [])
+
+    assert [each.key for each in Answer.objects.all()] == ["29 days"]
+    assert TickRun.objects.exclude(pk=last.pk).count() == 1
 
 
 def test_the_command_refuses_a_moment_before_the_last_tick(now: datetime) -> None:
