@@ -1,5 +1,7 @@
 """The pages of the shop's facts."""
 
+from decimal import Decimal
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -184,3 +186,21 @@ def test_settings_that_no_page_could_be_written_with_are_refused(admin_client, f
 
     assert f"“{wrong}” is not a " in refused.content.decode()
     assert getattr(StoreSettings.load(), field) != wrong
+
+
+def test_a_customers_page_says_what_they_got_and_leads_to_the_rows(admin_client, now):
+    who = factories.customer(first_name="Maria", last_name="Oliveira")
+    order = factories.order(who, now, "90.00", refunded=Decimal("30.00"))
+    factories.order(factories.customer(), now, "5.00")
+    factories.consent(who, now)
+
+    page = admin_client.get(reverse("admin:store_customer_change", args=[who.pk]))
+
+    shown = {each["label"]: each for each in page.context["counters"]}
+    assert (shown["Orders"]["text"], shown["Orders"]["note"]) == ("1", "$60.00 net of refunds")
+    assert shown["Balance"]["text"] == "0 pts"
+    assert shown["E-mail consent"]["text"] == "Opted in"
+    assert f">Order {order.external_id}</a>" in page.content.decode()
+    for each in shown.values():
+        assert admin_client.get(each["link"]).status_code == 200
+    assert list(admin_client.get(shown["Orders"]["link"]).context["cl"].result_list) == [order]

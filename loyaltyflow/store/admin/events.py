@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 
@@ -11,6 +12,7 @@ from loyaltyflow.store.models import Event, EventType
 
 from ..templatetags import figures as written
 from .base import ReadOnlyAdmin, StoreAdmin
+from .told import tell
 
 
 class NameFilter(admin.SimpleListFilter):
@@ -37,9 +39,13 @@ class EventAdmin(ReadOnlyAdmin):
     fields = ["what", "customer", "happened_at", "recorded", "source", "known"]
     readonly_fields = fields
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        label = EventType.objects.filter(name=OuterRef("name")).values("label")
+        return super().get_queryset(request).annotate(label=Subquery(label))
+
     @admin.display(description="What", ordering="name")
-    def what(self, event: Event) -> str:
-        return str(event)
+    def what(self, event: Any) -> str:
+        return event.label or str(event)
 
     @admin.display(description="Happened", ordering="occurred_at")
     def happened_at(self, event: Event) -> str:
@@ -51,10 +57,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="What is known of it")
     def known(self, event: Event) -> str:
-        return (
-            ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in event.properties.items())
-            or "Nothing more"
-        )
+        return tell([event])[0]["known"] or "Nothing more"
 
 
 class EventTypeForm(forms.ModelForm):  # type: ignore[type-arg]
