@@ -1,5 +1,6 @@
 """Rows on their way in: how cells are read, whom they are about, what changes."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -112,6 +113,30 @@ def test_birthdays_that_cannot_be_are_refused(context, cell):
 def test_amounts_that_are_none_are_refused(context, cell):
     with pytest.raises(ValueError, match="is not a number such as"):
         cells.number(10, 2)(cell, context)
+
+
+@pytest.mark.parametrize("host", ["ü" * 60 + ".de", "\u200b.de", "\u06dd.de"])
+def test_an_email_address_that_no_mail_server_knows_is_refused(context, host):
+    with pytest.raises(ValueError, match="is not an e-mail address"):
+        cells.email(f"ann@{host}", context)
+
+
+def test_an_email_address_may_have_a_host_of_any_letters(context):
+    assert cells.email("Ann@Bücher.example", context) == "ann@bücher.example"
+
+
+def test_json_in_too_many_layers_is_refused(context):
+    nested = ['{"a": ' * (layers - 1) + "1" + "}" * (layers - 1) for layers in (20, 21)]
+    assert json.loads(cells.json_object(nested[0], context)) == json.loads(nested[0])
+    with pytest.raises(ValueError, match="is nested in more than 20 layers"):
+        cells.json_object(nested[1], context)
+
+
+def test_more_tags_than_anybody_reads_are_refused(context):
+    names = [f"t{number}" for number in range(51)]
+    assert cells.tags(";".join(names[:50]), context) == ";".join(names[:50])
+    with pytest.raises(ValueError, match="has 51 tags; at most 50 fit"):
+        cells.tags(";".join(names), context)
 
 
 def test_a_customer_is_found_by_external_id_then_email_then_phone(take):

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import available_timezones
 
 import phonenumbers
@@ -24,6 +25,8 @@ Cleaner = Callable[[str, Context], str]
 PLACES = Path(__file__).with_name("places.yaml")
 FUTURE_ALLOWED = timedelta(minutes=5)
 JSON_LIMIT = 20_000
+JSON_LAYERS = 20
+TAGS_LIMIT = 50
 # What most addresses look like: the validator says yes to all of them, but takes several times as long.
 PLAIN_EMAIL = re.compile(r"[a-z0-9]+([._+-][a-z0-9]+)*@([a-z0-9]+(-[a-z0-9]+)*\.)+[a-z]{2,24}", re.ASCII)
 YES = {"yes", "y", "true", "t", "1", "on"}
@@ -91,7 +94,8 @@ def email(cell: str, context: Context) -> str:
         return address
     try:
         validate_email(address)
-    except ValidationError:
+        address.rpartition("@")[2].encode("idna")  # what mail servers are asked for
+    except (ValidationError, UnicodeError):
         raise ValueError(f"{shown(cell)} is not an e-mail address.") from None
     if len(address) > 254:
         raise ValueError(f"has {len(address)} characters; at most 254 fit.")
@@ -174,6 +178,8 @@ def tags(cell: str, context: Context) -> str:
     names = [Tag.normalise(name) for name in re.split(r"[;,]", cell) if name.strip()]
     if not all(names):
         raise ValueError(f"{shown(cell)} holds a tag without letters or digits.")
+    if len(names) > TAGS_LIMIT:
+        raise ValueError(f"has {len(names):,} tags; at most {TAGS_LIMIT} fit.")
     return ";".join(dict.fromkeys(name.strip() for name in names))
 
 
@@ -199,9 +205,21 @@ def json_object(cell: str, context: Context) -> str:
         raise ValueError(f"{shown(cell)} is not an object in JSON.") from None
     if not isinstance(value, dict):
         raise ValueError(f'{shown(cell)} is not an object in JSON, such as {{"colour": "red"}}.')
+    if _layers(value) > JSON_LAYERS:
+        raise ValueError(f"is nested in more than {JSON_LAYERS} layers.")
     if "\\u0000" in written:
         raise ValueError("has the character NUL in it, which cannot be stored.")
     return written
+
+
+def _layers(value: Any) -> int:
+    """How many values lie in one another, the innermost included."""
+    layers, inside = 0, [value]
+    while inside:
+        layers += 1
+        groups = [each.values() if isinstance(each, dict) else each for each in inside if isinstance(each, dict | list)]
+        inside = [each for group in groups for each in group]
+    return layers
 
 
 @cache
