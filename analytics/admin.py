@@ -1,21 +1,16 @@
 """The orders behind the dashboard's conversions and revenue; nobody writes here by hand."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.templatetags import figures as written
 
 from .models import Conversion
 
 
 @admin.register(Conversion)
-class ConversionAdmin(ModelAdmin):
-    show_full_result_count = False
-    list_filter_submit = True
+class ConversionAdmin(ReadOnlyAdmin):
     list_display = ["ordered", "customer", "order_number", "amount", "campaign", "because", "after"]
     list_filter = [("campaign", RelatedDropdownFilter), "touch", ("ordered_at", RangeDateTimeFilter)]
     list_select_related = ["order__customer", "campaign"]
@@ -50,12 +45,3 @@ class ConversionAdmin(ModelAdmin):
     @admin.display(description="After")
     def after(self, conversion: Conversion) -> str:
         return written.duration((conversion.ordered_at - conversion.touched_at).total_seconds())
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

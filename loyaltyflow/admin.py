@@ -11,16 +11,38 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
+
 from .models import ApiKey, TickRun
+from .store.templatetags.figures import moment
+
+STAGES = {
+    "carts.abandon": "Carts left behind",
+    "ledger.settle": "Points",
+    "segments.refresh": "Segments",
+    "engine.enrol": "Entering workflows",
+    "engine.advance": "Workflow steps",
+    "outbox.release": "Messages",
+    "outbox.deliver": "Messages",
+    "attribution.credit": "Conversions",
+    "figures.refresh": "Figures",
+}
 
 
 @admin.register(TickRun)
-class TickRunAdmin(ModelAdmin):
-    list_display = ["now", "started_at", "took", "stages_in_words", "is_well"]
+class TickRunAdmin(ReadOnlyAdmin):
+    list_display = ["worked_for", "began", "took", "stages_in_words", "is_well"]
     list_filter = ["has_failed"]
-    fields = ["now", "started_at", "took", "stage_table"]
+    fields = ["worked_for", "began", "took", "stage_table"]
     readonly_fields = fields
-    show_full_result_count = False
+
+    @admin.display(description="Worked for", ordering="now")
+    def worked_for(self, run: TickRun) -> str:
+        return moment(run.now)
+
+    @admin.display(description="Began", ordering="started_at")
+    def began(self, run: TickRun) -> str:
+        return moment(run.started_at)
 
     @admin.display(description="Took")
     def took(self, run: TickRun) -> str:
@@ -28,7 +50,8 @@ class TickRunAdmin(ModelAdmin):
 
     @admin.display(description="Did")
     def stages_in_words(self, run: TickRun) -> str:
-        return ", ".join(_counts(stage) for stage in run.stages if _counts(stage)) or "Nothing to do"
+        did = [f"{_title(stage)}: {_counts(stage)}" for stage in run.stages if _counts(stage)]
+        return "; ".join(did) or "Nothing to do"
 
     @admin.display(description="All well", boolean=True, ordering="-has_failed")
     def is_well(self, run: TickRun) -> bool:
@@ -36,17 +59,13 @@ class TickRunAdmin(ModelAdmin):
 
     @admin.display(description="Stages")
     def stage_table(self, run: TickRun) -> SafeString:
-        stages = [{**stage, "did": _counts(stage) or "nothing to do"} for stage in run.stages]
+        stages = [{**stage, "name": _title(stage), "did": _counts(stage) or "nothing to do"} for stage in run.stages]
         return mark_safe(render_to_string("admin/loyaltyflow/tickrun/stages.html", {"stages": stages}))  # noqa: S308
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: TickRun | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: TickRun | None = None) -> bool:
-        return False
+def _title(stage: dict[str, str]) -> str:
+    """What the stage is about, as staff call it."""
+    return STAGES.get(stage["name"], stage["name"])
 
 
 def _counts(stage: dict[str, dict[str, int]]) -> str:
@@ -68,16 +87,28 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "prefix", "may_send", "created_at", "last_used_at", "is_good"]
-    fields = ["name", "scopes", "prefix", "created_at", "last_used_at", "revoked_at"]
-    readonly_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
+    list_display = ["name", "prefix", "may_send", "made", "last_used", "is_good"]
+    fields = ["name", "scopes", "prefix", "made", "last_used", "revoked"]
+    readonly_fields = ["prefix", "made", "last_used", "revoked"]
     actions = ["revoke"]
 
     @admin.display(description="May send")
     def may_send(self, key: ApiKey) -> str:
         return ", ".join(str(ApiKey.Scope(scope).label) for scope in key.scopes)
 
-    @admin.display(description="Good", boolean=True)
+    @admin.display(description="Made", ordering="created_at")
+    def made(self, key: ApiKey) -> str:
+        return moment(key.created_at)
+
+    @admin.display(description="Last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> str:
+        return moment(key.last_used_at)
+
+    @admin.display(description="Revoked")
+    def revoked(self, key: ApiKey) -> str:
+        return moment(key.revoked_at)
+
+    @admin.display(description="Can be used", boolean=True)
     def is_good(self, key: ApiKey) -> bool:
         return key.revoked_at is None
 

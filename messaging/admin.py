@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.templatetags.figures import moment
 
 from . import preview
@@ -22,21 +23,6 @@ from .models import Campaign, EmailTemplate, Engagement, Message, Suppression
 from .values import known_names
 
 FRAME = '<iframe src="{}" title="{}" sandbox class="w-full bg-white rounded-default border" height="640"></iframe>'
-
-
-class ReadOnly(ModelAdmin):
-    """A log: looked at, never written by hand."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Campaign)
@@ -101,7 +87,7 @@ class EmailTemplateAdmin(ModelAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnly):
+class MessageAdmin(ReadOnlyAdmin):
     list_display = ("customer", "campaign", "template", "state", "why", "due", "sent")
     list_filter = (
         "status",
@@ -196,7 +182,7 @@ class MessageAdmin(ReadOnly):
 
 
 @admin.register(Engagement)
-class EngagementAdmin(ReadOnly):
+class EngagementAdmin(ReadOnlyAdmin):
     list_display = ("customer", "act", "campaign", "link", "when", "by_machine", "for_demo")
     list_filter = ("kind", "is_machine", "is_demo", ("at", RangeDateTimeFilter))
     list_filter_submit = True

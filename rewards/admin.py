@@ -3,6 +3,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import moment, money, points, signed
 
@@ -27,23 +28,8 @@ class EarningRuleAdmin(ModelAdmin):
         return not has_given and bool(super().has_delete_permission(request, obj))
 
 
-class ReadOnly(ModelAdmin):
-    """A page that nobody changes anything on."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
 @admin.register(Entry)
-class EntryAdmin(ReadOnly):
+class EntryAdmin(ReadOnlyAdmin):
     list_display = ["customer", "amount", "kind", "explanation", "when"]
     list_filter = ["kind", "occurred_at"]
     list_select_related = ["customer"]
@@ -68,7 +54,7 @@ class EntryAdmin(ReadOnly):
 
 
 @admin.register(Account)
-class AccountAdmin(ReadOnly):
+class AccountAdmin(ReadOnlyAdmin):
     list_display = ["customer", "points", "worth", "changed"]
     list_select_related = ["customer"]
     search_fields = ["customer__email", "customer__last_name"]

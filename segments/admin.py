@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.views import ChangeList
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.models import Customer, StoreSettings
 from loyaltyflow.store.templatetags.figures import count, moment
 
@@ -241,12 +242,11 @@ for kind in condition_types():
 
 
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
+class MembershipAdmin(ReadOnlyAdmin):
     list_display = ["customer", "segment", "joined", "left"]
     list_filter = ["segment", ("left_at", admin.EmptyFieldListFilter)]
     list_select_related = ["customer", "segment"]
     search_fields = ["customer__email", "customer__last_name"]
-    show_full_result_count = False
     fields = ["customer", "segment", "joined", "left"]
     readonly_fields = fields
 
@@ -257,12 +257,3 @@ class MembershipAdmin(ModelAdmin):
     @admin.display(description="left", ordering="left_at")
     def left(self, membership: Membership) -> str:
         return moment(membership.left_at)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        return False

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
+from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.templatetags.figures import moment
 
 from ..enrolments import Enrolment, Step
@@ -13,14 +13,13 @@ from ..nodes.base import load_references
 
 
 @admin.register(Enrolment)
-class EnrolmentAdmin(ModelAdmin):
+class EnrolmentAdmin(ReadOnlyAdmin):
     """Who walked through which workflow, and the path each one took; nobody changes it by hand."""
 
     list_display = ["customer", "workflow", "state", "outcome", "entered", "ended"]
     list_filter = ["status", "workflow"]
     list_select_related = ["customer", "workflow"]
     search_fields = ["customer__email", "customer__last_name"]
-    show_full_result_count = False
     fields = ["customer", "workflow", "edition", "state", "outcome", "entered", "started_by", "next_step", "ended"]
     readonly_fields = fields
     change_form_outer_after_template = "admin/workflows/enrolment/path.html"
@@ -63,12 +62,3 @@ class EnrolmentAdmin(ModelAdmin):
         if enrolment.status != Enrolment.Status.ACTIVE:
             return "–"
         return f"{enrolment.node}, on {moment(enrolment.due_at)}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Enrolment | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Enrolment | None = None) -> bool:
-        return False
