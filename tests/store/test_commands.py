@@ -89,6 +89,19 @@ def test_a_quote_that_is_not_closed_is_told(tmp_path):
     assert "a quote that is not closed" in (tmp_path / "products.rejected.csv").read_text()
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\nC,Mug\nD,Cup\n"])
+def test_lines_after_a_quote_that_is_not_closed_do_not_become_its_cell(tmp_path, end):
+    file = tmp_path / "products.csv"
+    file.write_text(f'sku,name\nA,Tea\nB,"Pot{end}')
+
+    assert "1 created, 0 updated, 0 unchanged, 1 refused" in run("import_products", file)
+
+    line, reason = (tmp_path / "products.rejected.csv").read_text().splitlines()[1].split(",", 1)
+    assert line == "3"
+    assert "look for a quote that is not closed" in reason
+    assert Product.objects.get().name == "Tea"
+
+
 def test_many_new_rows_are_planned_with_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(importing, "MANY", 2)
     file = tmp_path / "products.csv"
@@ -116,6 +129,7 @@ def test_a_dry_run_changes_nothing(tmp_path):
         ("UTF-16", "sku,name\n1,Tea\n".encode("utf-16"), "has none of the columns of products"),
         ("no SKU", b"name\nTea\n", "lacks the column sku"),
         ("twice", b"sku,SKU\n1,2\n", "has the column sku more than once"),
+        ("a quote in the names", b'sku,"name\nA,Tea\n', "has no first line with the names of the columns"),
         ("a picture", bytes(range(256)) * 10, "has none of the columns of products"),
     ],
 )

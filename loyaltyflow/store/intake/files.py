@@ -64,12 +64,12 @@ def opened(path: Path) -> Iterator[Sheet]:
         first = text.readline(100_000)
         delimiter = max(DELIMITERS, key=first.count)
         try:
-            header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+            header = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter, strict=True), [])]
         except csv.Error:
             header = []
         if not any(header):
             raise CannotBeRead(f"{path} has no first line with the names of the columns.")
-        reader = csv.reader(text, delimiter=delimiter)
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
         yield Sheet(file, header, reader)
 
 
