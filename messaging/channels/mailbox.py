@@ -22,7 +22,7 @@ class EmailBackend(BaseEmailBackend):
     """Django e-mail backend that writes each message to a file of its own, so that one can try the store out."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        folder().mkdir(parents=True, exist_ok=True)
+        folder().mkdir(mode=0o700, parents=True, exist_ok=True)  # what customers are told is for this user's eyes
         for message in email_messages:
             file = file_of(number) if (number := getattr(message, "number", 0)) else folder() / f"{uuid4()}.eml"
             unfinished = file.with_suffix(f".{os.getpid()}")

@@ -204,3 +204,11 @@ def test_attributes_in_deep_layers_keep_no_other_message_back(sink, now):
     assert outbox.deliver(now) == {"blocked": 1, "sent": 1}
 
     assert world.message(customer=odd).detail == "The template could not be filled in: a value is nested too deeply."
+
+
+def test_only_their_owner_reads_the_messages_in_the_mailbox(mailbox, now):
+    world.post(world.template(), now, world.fan(now))
+
+    assert outbox.deliver(now) == {"sent": 1}
+
+    assert mailbox.stat().st_mode & 0o777 == 0o700
