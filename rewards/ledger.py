@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections, models
-from django.db.models import Exists, F, IntegerField, OuterRef, Q, TextField, Value
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, TextField, Value
 from django.db.models.functions import Cast, Concat, Floor, Substr
 
 from loyaltyflow.sql import insert_sql
@@ -78,7 +78,7 @@ def _completed(events: EventQuerySet, now: datetime) -> models.QuerySet[Order]:
     """The purchases that the events tell of, of customers who were members when they completed them."""
     prefix = "order_completed:"
     told = events.named("order_completed").filter(key__regex=rf"^{prefix}[0-9]{{1,18}}$")
-    number = Cast(Substr("key", len(prefix) + 1), models.BigIntegerField())
+    number = Cast(Substr("key", len(prefix) + 1), BigIntegerField())
     member = Customer.objects.filter(
         Q(loyalty_left_at__isnull=True) | Q(loyalty_left_at__gt=OuterRef("completed_at")),
         pk=OuterRef("customer_id"),
@@ -89,7 +89,7 @@ def _completed(events: EventQuerySet, now: datetime) -> models.QuerySet[Order]:
 
 def _earn(rule: EarningRule, orders: models.QuerySet[Order], store: StoreSettings, now: datetime) -> int:
     """How many of the orders earned points by the rule."""
-    points = Cast(Floor(F("kept") * Value(rule.points_per_unit)), IntegerField())
+    points = Cast(Floor(F("kept") * Value(rule.points_per_unit)), BigIntegerField())
     kept = orders.filter(rule.in_force("completed_at")).annotate(kept=F("net") - F("refunded"))
     return award(
         kept.annotate(worth=points).filter(worth__gte=1),

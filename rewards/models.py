@@ -64,7 +64,7 @@ class Account(models.Model):
     """A customer's points, as the ledger adds up to."""
 
     customer = models.OneToOneField(Customer, on_delete=models.PROTECT, primary_key=True, related_name="account")
-    balance = models.IntegerField(default=0, help_text="In points.")
+    balance = models.BigIntegerField(default=0, help_text="In points.")
     updated_at = models.DateTimeField(db_default=Now())
 
     objects = AccountQuerySet.as_manager()
@@ -107,7 +107,7 @@ class Entry(models.Model):
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="entries", db_index=False)
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    points = models.IntegerField(help_text="Added to the balance; negative when taken.")
+    points = models.BigIntegerField(help_text="Added to the balance; negative when taken.")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     key = models.CharField(max_length=120, unique=True, help_text="What caused it, so that it counts once.")
@@ -145,8 +145,8 @@ class Lot(models.Model):
 
     entry = models.OneToOneField(Entry, on_delete=models.PROTECT, primary_key=True, related_name="lot")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="lots", db_index=False)
-    points = models.PositiveIntegerField()
-    remaining = models.PositiveIntegerField()
+    points = models.PositiveBigIntegerField()
+    remaining = models.PositiveBigIntegerField()
     earned_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
 

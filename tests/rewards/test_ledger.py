@@ -155,6 +155,21 @@ def test_what_does_not_earn(now):
 
 
 @seen_after_commit
+def test_orders_of_an_absurd_amount_do_not_keep_the_others_from_earning(now):
+    who, other = member(now), member(now)
+    rule(now, points_per_unit=Decimal("99999.999"))
+    for _ in range(2):
+        factories.order(who, now - DAY, "9999999999.99")
+    factories.order(other, now - DAY, "1.00")
+
+    assert ledger.settle(now) == {"earned": 3}
+
+    assert Account.objects.get(customer=other).balance == 99_999
+    assert Account.objects.get(customer=who).balance == 2 * 999_999_989_999_000
+    assert ledger.verify() == []
+
+
+@seen_after_commit
 def test_a_purchase_earns_when_its_return_window_is_over_for_what_was_kept(now):
     StoreSettings.objects.update_or_create(pk=1, defaults={"return_window_days": 14})
     rule(now)
