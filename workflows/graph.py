@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 
 class WorkflowQuerySet(models.QuerySet["Workflow"]):
-    def admitting(self) -> "WorkflowQuerySet":
-        """Workflows that take new customers."""
-        return self.filter(status=Workflow.Status.LIVE)
-
     def moving(self) -> "WorkflowQuerySet":
         """Workflows whose customers go on."""
         return self.filter(status__in=[Workflow.Status.LIVE, Workflow.Status.FINISHING])
