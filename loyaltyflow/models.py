@@ -7,6 +7,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from loyaltyflow.store.templatetags.figures import moment
+
 
 class TickRun(models.Model):
     """One run of the tick: what each stage did, how long it took, what went wrong."""
@@ -21,7 +23,7 @@ class TickRun(models.Model):
         ordering = ["-pk"]
 
     def __str__(self) -> str:
-        return f"Tick of {self.now:%b %-d, %-I:%M %p}"
+        return f"Tick of {moment(self.now)}"
 
 
 class ApiKey(models.Model):

@@ -81,6 +81,7 @@ def test_a_message_shows_what_was_sent_and_looking_at_it_counts_for_nothing(clie
     body = client.get(reverse("admin:messaging_message_body", args=[message.pk]))
     assert "Hello there" in body.content.decode()
     assert f"/{message.pk}." not in body.content.decode()
+    assert 'src="data:,"' in body.content.decode()
     assert "script" not in body["Content-Security-Policy"]
 
 

@@ -2,6 +2,7 @@ import inspect
 from datetime import datetime
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -11,8 +12,9 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.views import ChangeList
+from unfold.widgets import UnfoldAdminSelectWidget
 
-from loyaltyflow.store.models import StoreSettings
+from loyaltyflow.store.models import EventType, StoreSettings
 from loyaltyflow.store.templatetags.figures import count
 
 from ..graph import Revision, Workflow
@@ -49,8 +51,31 @@ class WorkflowList(ChangeList):
             workflow.starts = by_workflow.get(workflow.pk, "")
 
 
+class WorkflowForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The goal's event is chosen by its label."""
+
+    class Meta:
+        model = Workflow
+        fields = ["name", "goal", "goal_event", "goal_days", "reentry", "reentry_days", "owner"]
+        labels = {"goal_days": "Within days", "reentry": "A customer may enter", "reentry_days": "After days"}
+        help_texts = {
+            "goal_event": "What counts as achieving it.",
+            "goal_days": "Days after entering in which it must happen.",
+            "reentry_days": "For “again after some days”: days since entering it last.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "goal_event" in self.fields:
+            chosen = str(self.instance.goal_event)
+            events = dict(EventType.objects.values_list("name", "label"))
+            choices = [("", "Nothing"), *({chosen: chosen} | events if chosen else events).items()]
+            self.fields["goal_event"].widget = UnfoldAdminSelectWidget(choices=choices)
+
+
 @admin.register(Workflow)
 class WorkflowAdmin(ModelAdmin):
+    form = WorkflowForm
     list_display = ["name", "state", "starts", "inside", "entered", "completed"]
     list_filter = ["status"]
     search_fields = ["name", "goal"]

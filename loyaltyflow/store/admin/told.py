@@ -41,8 +41,9 @@ def _rows(name: str, events: list[Event]) -> dict[int, Any]:
 
 
 def _known(properties: dict[str, Any], rows: dict[str, dict[int, Any]]) -> SafeString:
-    """The properties as a phrase."""
-    return format_html_join(", ", "{}", ((_value(name, value, rows),) for name, value in properties.items()))
+    """The properties as a phrase, the rows before the figures."""
+    ordered = sorted(properties.items(), key=lambda each: each[0] not in rows)
+    return format_html_join(", ", "{}", ((_value(name, value, rows),) for name, value in ordered))
 
 
 def _value(name: str, value: Any, rows: dict[str, dict[int, Any]]) -> str | SafeString:
