@@ -100,18 +100,18 @@ def opt_out(message: Message, now: datetime, one_click: bool) -> bool:
         latest = words.first()
         if latest and latest.status == Consent.Status.OPTED_OUT:
             return False
-        given_at = max(now, latest.given_at) if latest else now
+        at = max(now, latest.given_at) if latest else now  # the last word, even if another host's clock is ahead
         word = Consent.objects.create(
             customer=customer,
             channel=message.channel,
             status=Consent.Status.OPTED_OUT,
             source=source,
             proof=f"Message {message.pk} to {message.address}",
-            given_at=given_at,
+            given_at=at,
         )
-        Engagement.record([Engagement(message=message, kind=Engagement.Kind.UNSUBSCRIBE, at=now)])
+        Engagement.record([Engagement(message=message, kind=Engagement.Kind.UNSUBSCRIBE, at=at)])
         key = f"unsubscribed:{word.pk}"
-        happened("unsubscribed", customer.pk, now, key, "messaging", message=message.pk, channel=message.channel)
+        happened("unsubscribed", customer.pk, at, key, "messaging", message=message.pk, channel=message.channel)
     return True
 
 

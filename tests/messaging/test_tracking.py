@@ -169,4 +169,5 @@ def test_who_opts_in_again_can_opt_out_again(client, message):
     word = Consent.objects.order_by("-given_at", "-pk").first()
     assert word is not None
     assert word.status == "opted_out"
+    assert Event.objects.get(key=f"unsubscribed:{word.pk}").occurred_at == word.given_at
     assert Consent.objects.filter(status="opted_out").count() == 2
