@@ -23,10 +23,8 @@ class Command(BaseCommand):
         try:
             from loyaltyflow.store.complete_journey.load import load  # noqa: PLC0415  needs the extra "demo"
         except ModuleNotFoundError as error:
-            sentence = (
-                f"{error.name} is not installed. Install it: pip install --require-hashes -r requirements-dev.lock"
-            )
-            raise CommandError(words) from None
+            missing = f"{error.name} is not installed."
+            raise CommandError(f"{missing} Install it: pip install --require-hashes -r requirements-dev.lock") from None
         started = perf_counter()
         with tqdm(total=100, unit="%", bar_format="{desc:<18}{bar} {n:.0f} % [{elapsed}]", leave=False) as bar:
 
