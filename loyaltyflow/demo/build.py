@@ -29,7 +29,8 @@ def build(say: Say) -> None:
             "This database holds customers that are not the demo's, and they are left alone. "
             "Set DATA_DIR to another folder, or DATABASE_URL to an empty database, and try again."
         )
-    programme.name_the_store(store)
+    if not store.is_demo:
+        programme.name_the_store(store)
     if not Revision.objects.exists():
         say("Loading a real retailer's year: 2,469 households, 155,848 baskets, 1,469,307 lines …")
         call_command("import_complete_journey")
