@@ -239,6 +239,37 @@ def test_an_undated_yes_never_overrules_a_no(take, now):
     assert Consent.objects.standing("email", Consent.Status.OPTED_IN).filter(customer=who).exists()
 
 
+@pytest.mark.parametrize(
+    ("_case", "rows"),
+    [
+        ("both undated", [("no", ""), ("yes", "")]),
+        ("newest first", [("no", "2026-11-01"), ("yes", "2026-01-01")]),
+        ("the yes undated", [("no", "2026-11-01"), ("yes", "")]),
+        ("the no undated", [("no", ""), ("yes", "2026-11-01")]),
+        ("at the same time", [("no", "2026-11-01"), ("yes", "2026-11-01")]),
+    ],
+)
+@pytest.mark.parametrize("in_one_list", [True, False])
+def test_no_other_row_of_the_customer_hides_an_opt_out(take, _case, rows, in_one_list):
+    told = [{"email": "a@example.com", "consent_email": word, "consent_at": at} for word, at in rows]
+    for some in [told] if in_one_list else [[each] for each in told]:
+        take(CUSTOMERS, *some)
+
+    who = Customer.objects.get()
+    assert Consent.objects.standing("email", Consent.Status.OPTED_OUT).filter(customer=who).exists()
+
+
+def test_each_word_has_the_time_and_source_of_its_own_row(take):
+    take(
+        CUSTOMERS,
+        {"email": "a@example.com", "consent_email": "no", "consent_at": "2026-11-01", "consent_source": "letter"},
+        {"email": "a@example.com", "consent_sms": "yes", "consent_at": "2026-01-01", "consent_source": "till"},
+    )
+
+    words = Consent.objects.order_by("given_at").values_list("channel", "status", "source", "given_at__month")
+    assert list(words) == [("sms", "opted_in", "till", 1), ("email", "opted_out", "letter", 11)]
+
+
 def test_nobody_leaves_before_joining(take):
     take(CUSTOMERS, {"external_id": "1", "loyalty_joined_at": "2026-05-01"})
     outcome = take(

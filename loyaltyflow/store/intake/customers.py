@@ -18,8 +18,7 @@ WORDS = (
     "language",
 )
 MOMENTS = ("registered_at", "profile_completed_at", "loyalty_joined_at", "loyalty_left_at")
-CONSENTS = tuple(f"consent_{channel}" for channel in Channel.values)
-GATHERED = (*WORDS, *MOMENTS, "birthday", "attributes", *CONSENTS, "consent_at", "consent_source")
+GATHERED = (*WORDS, *MOMENTS, "birthday", "attributes")
 
 PEOPLE = """SELECT line, source, external_id, email, phone,
     least(registered_at, loyalty_joined_at) FROM intake_rows"""
@@ -67,20 +66,24 @@ CHANGE = f"""WITH changed AS (
     RETURNING c.id)
 UPDATE intake_customers n SET status = CASE status WHEN 'created' THEN status ELSE 'updated' END
 FROM changed WHERE changed.id = n.customer"""
-# The last word counts. One that carries no time of its own never turns an opt-out into an opt-in.
+# The last word counts, by its own time and not by its line: of two at the same time, the opt-out. One that carries no
+# time never turns an opt-out into an opt-in.
 AGREE = f"""WITH given AS (
-    SELECT n.customer, told.channel, told.status, coalesce(n.consent_at, %(now)s) AS given_at,
-        n.consent_at IS NULL AS is_undated, coalesce(n.consent_source, n.source) AS source
-    FROM intake_customers n CROSS JOIN LATERAL (VALUES
-        {", ".join(f"('{channel}', n.consent_{channel})" for channel in Channel.values)}) AS told (channel, status)
-    WHERE told.status IS NOT NULL),
+    SELECT DISTINCT ON (r.customer, told.channel) r.customer, told.channel, told.status,
+        coalesce(r.consent_at, %(now)s) AS given_at, r.consent_at IS NULL AS is_undated,
+        coalesce(r.consent_source, r.source) AS source
+    FROM intake_rows r CROSS JOIN LATERAL (VALUES
+        {", ".join(f"('{channel}', r.consent_{channel})" for channel in Channel.values)}) AS told (channel, status)
+    WHERE told.status IS NOT NULL AND r.reason IS NULL
+    ORDER BY r.customer, told.channel, r.consent_at IS NULL AND told.status <> 'opted_out',
+        coalesce(r.consent_at, %(now)s) DESC, told.status = 'opted_out' DESC, r.line DESC),
 made AS (
     INSERT INTO store_consent (customer_id, channel, status, source, proof, given_at)
     SELECT g.customer, g.channel, g.status, g.source, '', g.given_at FROM given g
     LEFT JOIN LATERAL (SELECT status, given_at FROM store_consent c WHERE c.customer_id = g.customer
         AND c.channel = g.channel ORDER BY given_at DESC, id DESC LIMIT 1) was ON true
     WHERE g.status IS DISTINCT FROM was.status AND (was.status IS NOT NULL OR g.status <> 'unknown')
-        AND NOT (g.is_undated AND coalesce(was.status, '') = 'opted_out')
+        AND NOT ((g.is_undated OR g.given_at = was.given_at) AND coalesce(was.status, '') = 'opted_out')
         AND NOT EXISTS (SELECT FROM store_consent c WHERE c.customer_id = g.customer AND c.channel = g.channel
             AND c.status = g.status AND c.given_at = g.given_at)
     RETURNING id, customer_id, channel, status, source, given_at),
