@@ -25,9 +25,12 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
     "Loyalty": [
         ("Programme", "tune", "rewards.earningrule"),
         ("Points", "toll", "rewards.entry"),
+        ("Balances", "account_balance_wallet", "rewards.account"),
     ],
     "Settings": [
         ("Store", "store", "store.storesettings"),
+        ("Event types", "category", "store.eventtype"),
+        ("Blocked addresses", "block", "messaging.suppression"),
         ("API keys", "key", "loyaltyflow.apikey"),
         ("Ticks", "timer", "loyaltyflow.tickrun"),
         ("Background work", "pending_actions", "django_q.schedule"),

@@ -1,3 +1,4 @@
+import inspect
 from typing import Any
 
 from django import forms
@@ -46,6 +47,12 @@ class SegmentAdmin(ModelAdmin):
     actions = ["activate", "deactivate"]
     actions_submit_line = ["switch_on", "switch_off"]
     change_form_outer_after_template = "admin/segments/segment/conditions.html"
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field and db_field.name == "description":
+            field.widget.attrs["rows"] = 2
+        return field
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
@@ -208,6 +215,12 @@ def _home(condition: Condition) -> str:
     return reverse(f"admin:{owner._meta.app_label}_{owner._meta.model_name}_change", args=[owner.pk])
 
 
+def _described(kind: type[Condition]) -> str:
+    """The type's name and the first sentence of its help."""
+    help_text = " ".join((inspect.getdoc(kind) or "").split())
+    return f"{str(kind._meta.verbose_name).capitalize()}: {help_text.partition('. ')[0].rstrip('.')}."
+
+
 def _owner(condition: Condition) -> Model | None:
     """The segment, or the thing of another app, whose condition is the top of the tree."""
     top = condition.tree_id or condition.pk
@@ -231,7 +244,7 @@ class AnyConditionAdmin(PolymorphicParentModelAdmin, ModelAdmin):
         in_a_workflow = parent is not None and not isinstance(_owner(parent), Segment)
         offered = [kind for kind in condition_types() if kind.asked_of_segments or in_a_workflow]
         types = ContentType.objects.get_for_models(*offered, for_concrete_models=False)
-        return [(types[kind].pk, str(kind._meta.verbose_name).capitalize()) for kind in offered]
+        return [(types[kind].pk, _described(kind)) for kind in offered]
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return False

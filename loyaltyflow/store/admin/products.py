@@ -12,10 +12,12 @@ from loyaltyflow.store.models import Product
 from ..templatetags import figures as written
 from .base import StoreAdmin
 
+LABELS = {"image_url": "Address of its picture", "url": "Address of its page", "is_active": "Is sold"}
+
 
 @admin.register(Product)
 class ProductAdmin(StoreAdmin):
-    list_display = ["name", "sku", "category", "brand", "costs", "is_active"]
+    list_display = ["name", "sku", "category", "brand", "costs", "is_sold"]
     list_filter = ["is_active"]
     search_fields = ["name", "sku", "category"]
     search_help_text = "Name, SKU or category"
@@ -25,7 +27,13 @@ class ProductAdmin(StoreAdmin):
     def costs(self, product: Product) -> str:
         return written.money(product.price)
 
+    @admin.display(description="Sold", boolean=True, ordering="is_active")
+    def is_sold(self, product: Product) -> bool:
+        return product.is_active
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if label := LABELS.get(db_field.name):
+            options["label"] = label
         if isinstance(db_field, URLField):
             options["assume_scheme"] = "https"
         return super().formfield_for_dbfield(db_field, request, **options)
