@@ -30,6 +30,8 @@ class Engagement(models.Model):
     )
 
     class Meta:
+        verbose_name = "open or click"
+        verbose_name_plural = "opens and clicks"
         indexes = [
             models.Index(fields=["message", "kind", "at"], name="engagement_by_message"),
             models.Index(fields=["kind", "at"], name="engagement_by_time"),

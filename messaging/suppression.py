@@ -18,6 +18,8 @@ class Suppression(models.Model):
     added_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "blocked address"
+        verbose_name_plural = "blocked addresses"
         constraints = [models.UniqueConstraint(fields=["channel", "address"], name="one_suppression_per_address")]
 
     def __str__(self) -> str:

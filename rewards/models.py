@@ -119,7 +119,7 @@ class Entry(models.Model):
 
     class Meta:
         verbose_name = "points entry"
-        verbose_name_plural = "points ledger"
+        verbose_name_plural = "points entries"
         constraints = [models.CheckConstraint(condition=~Q(points=0), name="a_points_entry_moves_points")]
         indexes = [
             models.Index(fields=["customer", "occurred_at"], name="entry_by_customer"),

@@ -86,6 +86,10 @@ class Migration(migrations.Migration):
                 ('link', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='messaging.link')),
                 ('message', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='engagements', to='messaging.message')),
             ],
+            options={
+                'verbose_name': 'open or click',
+                'verbose_name_plural': 'opens and clicks',
+            },
         ),
         migrations.CreateModel(
             name='Suppression',
@@ -97,6 +101,8 @@ class Migration(migrations.Migration):
                 ('added_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
+                'verbose_name': 'blocked address',
+                'verbose_name_plural': 'blocked addresses',
                 'constraints': [models.UniqueConstraint(fields=('channel', 'address'), name='one_suppression_per_address')],
             },
         ),

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'points entry',
-                'verbose_name_plural': 'points ledger',
+                'verbose_name_plural': 'points entries',
             },
         ),
         migrations.CreateModel(
