@@ -40,9 +40,9 @@ class SegmentList(ChangeList):
 @admin.register(Segment)
 class SegmentAdmin(ModelAdmin):
     list_display = ["name", "in_words", "members", "is_active", "built"]
-    list_filter = ["is_active", "kind"]
+    list_filter = ["is_active"]
     search_fields = ["name", "description"]
-    fields = ["name", "description", "kind", "is_active", "built"]
+    fields = ["name", "description", "is_active", "built"]
     readonly_fields = ["is_active", "built"]
     actions = ["activate", "deactivate"]
     actions_submit_line = ["switch_on", "switch_off"]
@@ -56,9 +56,6 @@ class SegmentAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Segment | None = None) -> list[str]:
-        return [*self.readonly_fields, "kind"] if obj else [*self.readonly_fields]
 
     @admin.display(description="in words")
     def in_words(self, segment: Segment) -> str:

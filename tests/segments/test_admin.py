@@ -38,7 +38,7 @@ def page(one: Segment) -> str:
 
 
 def test_a_new_segment_gets_a_group_to_fill(staff):
-    answer = staff.post(reverse("admin:segments_segment_add"), {"name": "Local", "description": "", "kind": "dynamic"})
+    answer = staff.post(reverse("admin:segments_segment_add"), {"name": "Local", "description": ""})
 
     made = Segment.objects.get()
     assert (answer.status_code, answer.url) == (302, page(made))
