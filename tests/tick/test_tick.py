@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from loyaltyflow import tick
 from loyaltyflow.models import Answer, ApiKey, TickRun
-from messaging.models import Message
+from messaging.models import Engagement, Message
 from rewards.models import Entry
+from tests import factories
 from tests.tick import world
 from workflows.models import Enrolment
 
@@ -31,10 +32,15 @@ def test_ticks_over_weeks_enrol_award_and_send(now: datetime) -> None:
 def test_a_second_tick_for_the_same_moment_changes_no_row(now: datetime) -> None:
     world.populate(now)
     world.run_all(world.days(now, 30))
+    sent = Message.objects.went_out().first()
+    Engagement.record([Engagement(message=sent, kind=Engagement.Kind.CLICK, at=sent.sent_at)])
+    factories.order(sent.customer, sent.sent_at + timedelta(hours=1), "12.00")
+    world.run_all([now + timedelta(days=30)])
     before = world.picture()
 
     world.run_all([now + timedelta(days=30)])
 
+    assert all(before.values())  # there is something of everything that might have changed
     assert world.picture() == before
 
 
