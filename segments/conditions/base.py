@@ -9,6 +9,8 @@ from polymorphic.models import PolymorphicModel
 
 from loyaltyflow.store.models import Customer
 
+LONGEST_WINDOW = 36_500  # days; much further back there are no dates
+
 
 @dataclass(frozen=True)
 class Explanation:

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, When
 from django.db.models.expressions import Combinable
@@ -7,7 +8,7 @@ from django.db.models.expressions import Combinable
 from loyaltyflow.sql import LocalDayStart
 from loyaltyflow.store.models import Customer
 
-from .base import Condition, day_start, in_the_past
+from .base import LONGEST_WINDOW, Condition, day_start, in_the_past
 from .groups import earliest
 
 
@@ -17,7 +18,11 @@ class JoinedLoyalty(Condition):
     icon = "loyalty"
 
     window_days = models.PositiveIntegerField(
-        "days", null=True, blank=True, help_text="Joined in the past so many days. Empty: ever. 0: today."
+        "days",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(LONGEST_WINDOW)],
+        help_text="Joined in the past so many days. Empty: ever. 0: today.",
     )
 
     class Meta:

@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
@@ -8,7 +9,7 @@ from django.db.models.expressions import Combinable
 from loyaltyflow.sql import LocalDayStart
 from loyaltyflow.store.models import Customer, Order, OrderLine, Product
 
-from .base import Condition, day_start, in_the_past
+from .base import LONGEST_WINDOW, Condition, day_start, in_the_past
 from .groups import earliest
 
 
@@ -30,7 +31,13 @@ class MadePurchase(Condition):
 
     operator = models.CharField(max_length=10, choices=Count.choices, default=Count.AT_LEAST)
     count = models.PositiveIntegerField("purchases", default=1, help_text="Means nothing for “none”.")
-    window_days = models.PositiveIntegerField("in the past days", null=True, blank=True, help_text="Empty: ever.")
+    window_days = models.PositiveIntegerField(
+        "in the past days",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(LONGEST_WINDOW)],
+        help_text="Empty: ever.",
+    )
     product = models.ForeignKey(Product, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     category = models.CharField(max_length=120, blank=True, help_text="Instead of a product, as products spell it.")
 

@@ -245,3 +245,11 @@ def test_segments_that_ask_for_each_other_are_refused_with_the_path():
     with pytest.raises(ValidationError, match="it would ask for itself"):
         InSegment(parent=first.root, other=first).full_clean()
     InSegment(parent=first.root, other=segment(name="Free", kind="static")).full_clean()
+
+
+@pytest.mark.parametrize("kind", [JoinedLoyalty, MadePurchase])
+def test_a_window_reaches_no_further_back_than_dates_do(now, kind):
+    kind(window_days=36_500).full_clean()
+    assert met_by(kind.objects.create(window_days=36_500), now) == set()
+    with pytest.raises(ValidationError, match="less than or equal to 36500"):
+        kind(window_days=36_501).full_clean()
