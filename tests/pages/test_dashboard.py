@@ -11,7 +11,7 @@ from analytics import attribution, dashboard, figures
 from analytics.models import DailyFigure
 from analytics.periods import Period, chosen
 from loyaltyflow.models import TickRun
-from loyaltyflow.store.models import StoreSettings
+from loyaltyflow.store.models import Customer, StoreSettings
 from messaging.models import Campaign
 from tests import factories
 from tests.analytics.facts import engaged, message
@@ -270,3 +270,34 @@ def statements(client, messages):
 def test_the_number_of_statements_does_not_depend_on_the_data(client, boss):
     client.force_login(boss)
     assert statements(client, 2) == statements(client, 30)
+
+
+def test_the_revenue_leads_to_orders_whose_sum_it_is(client, boss, shop):
+    client.force_login(boss)
+    context = client.get("/").context
+    revenue = next(each for each in context["counters"] if each.label == "Revenue")
+
+    page = client.get(revenue.link)
+
+    assert revenue.text == "$75.50"
+    assert "<strong>$75.50</strong> of revenue in all that are listed here" in page.content.decode()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_forms_of_a_customer_and_a_workflow_fit_and_complain_of_nothing(browse, shop, width):
+    page = browse("/store/customer/add/", width=width)
+    home = page.url.removesuffix("/store/customer/add/")
+    customer, workflow = Customer.objects.order_by("pk").first(), Workflow.objects.get()
+    for address in (
+        "/store/customer/add/",
+        f"/store/customer/{customer.pk}/change/",
+        f"/workflows/workflow/{workflow.pk}/change/",
+    ):
+        page.goto(home + address)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+        text = page.locator("#main").inner_text()
+        assert "object at 0x" not in text
+        assert "order_completed" not in text
+    assert page.complaints == []
