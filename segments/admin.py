@@ -107,7 +107,9 @@ class SegmentAdmin(ModelAdmin):
     ) -> HttpResponse:
         """The segment with its conditions, how many customers meet them now and, if asked, why one of them does."""
         segment = Segment.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        about = _about(segment, request.GET.get("customer", "").strip()) if segment else {}
+        may_ask = request.user.has_perm("store.view_customer")
+        wanted = request.GET.get("customer", "").replace("\0", "").strip() if may_ask else ""
+        about = _about(segment, wanted) | {"may_ask": may_ask} if segment else {}
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 

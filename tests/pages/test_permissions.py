@@ -12,7 +12,9 @@ from django.urls import get_resolver, reverse
 from loyaltyflow.models import ApiKey
 from messaging import outbox
 from messaging.models import Message
+from segments.conditions.all_of import AllOf
 from segments.models import Segment
+from tests import factories
 from tests.messaging import world
 from tests.segments.tree import segment
 
@@ -84,3 +86,14 @@ def test_who_may_only_look_at_segments_cannot_switch_them(action, is_active):
     client.post(reverse("admin:segments_segment_changelist"), {"action": action, "_selected_action": [one.pk]})
 
     assert Segment.objects.get().is_active is is_active
+
+
+@pytest.mark.parametrize(("permissions", "is_told"), [([], False), (["view_customer"], True)])
+def test_only_who_may_see_customers_is_told_why_one_is_in_a_segment(permissions, is_told):
+    who = factories.customer(first_name="Zoe")
+    address = reverse("admin:segments_segment_change", args=[segment(AllOf.objects.create()).pk])
+
+    page = signed_in("view_segment", *permissions).get(address, {"customer": f"{who.pk}\0"}).content.decode()
+
+    assert ("Why is somebody in or out?" in page) is is_told
+    assert ("Zoe" in page) is is_told
