@@ -204,3 +204,7 @@ def test_a_customers_page_says_what_they_got_and_leads_to_the_rows(admin_client,
     for each in shown.values():
         assert admin_client.get(each["link"]).status_code == 200
     assert list(admin_client.get(shown["Orders"]["link"]).context["cl"].result_list) == [order]
+
+
+def test_the_list_of_events_opens_with_any_name_in_its_address(admin_client):
+    assert admin_client.get("/store/event/", {"name": "\0page_visited"}).status_code == 200

@@ -25,7 +25,8 @@ class NameFilter(admin.SimpleListFilter):
         return list(EventType.objects.values_list("name", "label"))
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(name=self.value()) if self.value() else queryset
+        name = (self.value() or "").replace("\0", "")
+        return queryset.filter(name=name) if name else queryset
 
 
 @admin.register(Event)
