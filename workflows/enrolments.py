@@ -1,7 +1,7 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 
 from loyaltyflow.store.models import Customer, Event
 
@@ -24,6 +24,12 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
     def leave(self, outcome: str, now: datetime) -> int:
         """How many left on the way, because of `outcome`."""
         return self.active().update(status=Enrolment.Status.EXITED, outcome=outcome, ended_at=now)
+
+    def that_reached(self, goal_event: str, days: int) -> "EnrolmentQuerySet":
+        """Those whose customer did what the workflow is for, within so many days after entering it."""
+        until = ExpressionWrapper(OuterRef("entered_at") + timedelta(days=days), models.DateTimeField())
+        done = Event.objects.filter(customer=OuterRef("customer"), name=goal_event, occurred_at__lte=until)
+        return self.filter(Exists(done.filter(occurred_at__gt=OuterRef("entered_at"))))
 
 
 class Enrolment(models.Model):

@@ -232,3 +232,20 @@ def test_what_a_draft_asks_may_change(asked):
 
     assert copied.parent.summary() == "have the state NY"
     assert If.objects.get(revision__status="live").summary() == "If they have the state MA"
+
+
+def test_who_reached_the_goal_did_it_within_its_days_after_entering(now):
+    draft = flows.workflow().draft()
+    trigger = flows.on_event(draft)
+    flows.live(now, trigger, end := flows.end(draft))
+    workflow, ids = draft.workflow, []
+    for days in (1, 30, 31, -1):
+        who = factories.customer()
+        moments = {"entered_at": now, "arrived_at": now, "due_at": now}
+        made = Enrolment.objects.create(workflow=workflow, revision=draft, customer=who, node=end, **moments)
+        factories.order(who, now + timedelta(days=days))
+        ids.append(made.pk)
+
+    reached = workflow.enrolments.that_reached("order_completed", 30)
+
+    assert set(reached.values_list("pk", flat=True)) == set(ids[:2])

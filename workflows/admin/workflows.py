@@ -106,7 +106,9 @@ class WorkflowAdmin(ModelAdmin):
     ) -> HttpResponse:
         """The workflow with the steps of its live revision and of its draft."""
         workflow = Workflow.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        about = {"workflow": workflow, "editions": _editions(workflow), "step_types": _step_types()} if workflow else {}
+        about = {"workflow": workflow, "step_types": _step_types()} if workflow else {}
+        if workflow:
+            about |= {"editions": _editions(workflow), "goal": _goal(workflow)}
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 
@@ -204,6 +206,16 @@ def _editions(workflow: Workflow) -> list[dict[str, Any]]:
         }
         for revision in shown
     ]
+
+
+def _goal(workflow: Workflow) -> dict[str, Any]:
+    """How many of all who ever entered did what the workflow is for, and what that is called."""
+    reached = workflow.enrolments.that_reached(workflow.goal_event, workflow.goal_days)
+    entered = workflow.enrolments.count() if workflow.goal_event else 0
+    event = EventType.objects.filter(name=workflow.goal_event).first()
+    count = reached.count() if entered else 0
+    share = count / entered if entered else None
+    return {"event": str(event or workflow.goal_event), "entered": entered, "reached": count, "share": share}
 
 
 def _step_types() -> list[dict[str, str]]:

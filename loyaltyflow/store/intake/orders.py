@@ -83,6 +83,10 @@ LOST = """UPDATE intake_orders SET refused_line = line,
     'send these rows one after another.'
 WHERE refused_line IS NULL AND customer IS NULL
     AND (is_new OR NOT (customer_id IS NULL AND email IS NULL AND phone IS NULL))"""
+# An order of which all was paid back, without a word when: from now on, unless it is known as refunded already.
+WHOLLY_REFUNDED = """UPDATE intake_orders o SET refunded_at = %(now)s
+WHERE refunded_at IS NULL AND refunded > 0 AND refunded >= coalesce(net, known_net)
+    AND NOT EXISTS (SELECT FROM store_order s WHERE s.id = o.id AND s.refunded_at IS NOT NULL)"""
 DROP_REFUSED = "DELETE FROM intake_orders WHERE refused_line IS NOT NULL"
 PRODUCTS = """INSERT INTO store_product (sku, name, category, brand, image_url, url)
 SELECT DISTINCT ON (sku) sku, coalesce(product_name, sku), '', '', '', '' FROM intake_rows r
@@ -163,7 +167,9 @@ class Orders(Kind):
         Column("completed_at", cells.moment, "When it was paid and done.", "timestamptz", example="2026-10-02 17:45"),
         Column("shipped_at", cells.moment, "When it left the store.", "timestamptz"),
         Column("cancelled_at", cells.moment, "When it was cancelled.", "timestamptz"),
-        Column("refunded_at", cells.moment, "When the whole of it was refunded.", "timestamptz"),
+        Column(
+            "refunded_at", cells.moment, "When the whole of it was refunded; empty: when we learned it.", "timestamptz"
+        ),
         Column(
             "net",
             MONEY,
@@ -203,7 +209,10 @@ class Orders(Kind):
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
         self._gather(cursor)
         made = who.resolve(cursor, context, PEOPLE)
-        for statement in (OWNERS, LOST, REFUSE, DROP_REFUSED, PRODUCTS, CHANGE, CREATE):
+        for statement in (OWNERS, LOST, REFUSE, DROP_REFUSED):
+            cursor.execute(statement)
+        cursor.execute(WHOLLY_REFUNDED, {"now": context.now})
+        for statement in (PRODUCTS, CHANGE, CREATE):
             cursor.execute(statement)
         cursor.execute("ANALYZE intake_orders")
         cursor.execute(CREATE_LINES, {"is_new": True})
