@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
+from django_q import admin as background_work
+from django_q.models import Schedule
 from unfold.admin import ModelAdmin
 
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
@@ -27,6 +29,26 @@ STAGES = {
     "attribution.credit": "Conversions",
     "figures.refresh": "Figures",
 }
+
+
+# django-q's own page would let whoever may add a schedule run any Python function.
+background_work.admin.site.unregister(Schedule)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    list_display = ["name", "every", "next"]
+    fields = ["name", "every", "next"]
+    readonly_fields = fields
+
+    @admin.display(description="Runs")
+    def every(self, schedule: Schedule) -> str:
+        minutes = schedule.minutes
+        return f"Every {minutes} minutes" if minutes and minutes > 1 else "Every minute"
+
+    @admin.display(description="Next run", ordering="next_run")
+    def next(self, schedule: Schedule) -> str:
+        return moment(schedule.next_run)
 
 
 @admin.register(TickRun)

@@ -52,10 +52,16 @@ def of_message(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         number = message_of(token)
         message = Message.objects.filter(pk=number).first() if number is not None else None
         if message is None:
-            return render(request, "messaging/unknown_link.html", {"store": StoreSettings.load()}, status=404)
+            return unknown(request)
         return view(request, message, **rest)
 
     return inner
+
+
+@csrf_exempt
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """A page for customers whose link is not one of ours, or was cut on its way."""
+    return render(request, "messaging/unknown_link.html", {"store": StoreSettings.load()}, status=404)
 
 
 @never_cache

@@ -127,6 +127,14 @@ def test_a_forged_token_changes_nothing(client, message, name, change):
     assert Consent.objects.count() == 1
 
 
+@pytest.mark.parametrize("cut", ["/t/c/12.abc", "/t/c/12.abc/", "/t/c/12.abc/-1", "/t/u/", "/t/x"])
+def test_a_link_that_was_cut_on_its_way_says_so_to_the_customer(client, cut):
+    answer = client.get(cut)
+
+    assert answer.status_code == 404
+    assert "This link does not work" in answer.content.decode()
+
+
 @pytest.mark.parametrize("text", ["", ".", "1", "1.", "-1.x", "٣.x", "1.é", "9" * 30 + ".x", "1." + "A" * 500])
 def test_what_is_no_token_is_of_no_message(text):
     assert message_of(text) is None

@@ -97,3 +97,8 @@ def test_only_who_may_see_customers_is_told_why_one_is_in_a_segment(permissions,
 
     assert ("Why is somebody in or out?" in page) is is_told
     assert ("Zoe" in page) is is_told
+
+
+def test_nobody_may_schedule_a_function_by_hand(admin_client: Client) -> None:
+    assert admin_client.get("/django_q/schedule/").status_code == 200
+    assert admin_client.get("/django_q/schedule/add/").status_code == 403
