@@ -49,10 +49,10 @@ def test_three_overlapping_ticks_give_the_rows_of_one(now: datetime) -> None:
     moments = world.days(now, 12)
     world.run_all(moments[:4])
 
-    for moment in moments[4:]:
-        children = [world.fork(lambda at=moment: world.run_all([at])) for _ in range(3)]
-        assert [world.wait_for(child) for child in children] == [0, 0, 0]
-        world.run_all([moment])
+    with world.workers(3) as tick_at_once:
+        for moment in moments[4:]:
+            tick_at_once(moment)
+            world.run_all([moment])
     overlapping = world.picture()
 
     assert overlapping == alone(now, moments)

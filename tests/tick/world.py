@@ -1,11 +1,15 @@
 """A small store with both workflows of the demo at work, and a picture of all that came of it."""
 
-import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
-from django.db import connections
+from django.conf import settings
+from django.db import connection
 from django.db.models import Model, QuerySet
 
 from analytics.models import Conversion, DailyFigure
@@ -91,20 +95,21 @@ def _rows(of: "QuerySet[Model] | object", *fields: str) -> list[tuple[object, ..
     return sorted(of.values_list(*fields), key=repr)  # type: ignore[attr-defined]
 
 
-def fork(work: Callable[[], None]) -> int:
-    """The number of a process of its own, with its own connection, that does the work and ends."""
-    connections.close_all()
-    if child := os.fork():
-        return child
-    status = 1
+@contextmanager
+def workers(count: int) -> Iterator[Callable[[datetime], None]]:
+    """A function that lets so many processes run the tick for a moment at once, and returns when all are done."""
+    command = [sys.executable, "-m", "tests.tick.worker", str(connection.settings_dict["NAME"])]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=settings.BASE_DIR, **pipes) for _ in range(count)]
+
+    def run(moment: datetime) -> None:
+        for process in processes:
+            process.stdin.write(f"{moment.isoformat()}\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+        assert [process.stdout.readline() for process in processes] == ["done\n"] * count  # type: ignore[union-attr]
+
     try:
-        work()
-        status = 0
+        yield run
     finally:
-        connections.close_all()
-        os._exit(status)
-
-
-def wait_for(child: int) -> int:
-    """The exit status of the process, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for process in processes:
+            process.communicate()
