@@ -77,8 +77,8 @@ $(INSTALLED): $(LOCK)
 			"On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }; \
 		rm -rf .venv; $$found -m venv .venv; \
 	fi; \
-	total=$$(grep -c '^[a-z0-9].*==' $(LOCK)); echo "Installing $$total packages, once …"; \
-	if [ -t 1 ]; then end='\033[K\r'; else end='\n'; fi; \
+	total=$$(grep -c '^[a-z0-9].*==' $(LOCK)); echo "Installing $$total packages, once …" >&2; \
+	if [ -t 2 ]; then end='\033[K\r'; else end='\n'; fi; \
 	$(PYTHON) -m pip install --disable-pip-version-check --require-hashes -r $(LOCK) \
-		| awk -v total=$$total -v end="$$end" '/^(Collecting|Requirement already)/ { n++; printf "  %d of %d: %s" end, n, total, $$0; fflush() }'; \
+		| awk -v total=$$total -v end="$$end" '/^(Collecting|Requirement already)/ { n++; printf "  %d of %d: %s" end, n, total, $$0; fflush() }' >&2; \
 	touch $@
