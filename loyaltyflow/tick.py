@@ -1,12 +1,14 @@
 """The tick: once a minute, everything that follows from the facts known so far."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TypedDict
 
+from django.db import connection
 from django.utils import timezone
 
 from analytics import attribution, figures
@@ -21,6 +23,7 @@ from workflows import engine
 log = logging.getLogger(__name__)
 
 RECORDS_ARE_KEPT_FOR = timedelta(days=30)
+LOCK = 7_149_133  # the advisory lock's number; any that no other program uses on this database
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,32 @@ STAGES_THAT_DELIVER = tuple(
 def run(now: datetime, stages: Sequence[Stage] = STAGES) -> TickRun:
     """The record of one run of every stage for the moment `now`.
 
-    A second run at the same time or for the same `now` does nothing harmful: each stage claims what it works on.
-    A stage that fails is logged and left for the next tick; later ones run unless they need it.
+    While another process is at it, there is nothing to do, and the record is not kept; a second run for the same `now`
+    changes nothing. A stage that fails is logged and left for the next tick; later ones run unless they need it.
     """
     now = StoreSettings.load().local(now)
+    with _alone() as is_ours:
+        return _run(now, stages) if is_ours else TickRun(now=now, seconds=0.0)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether no other process runs the tick on this database; none begins until the block ends.
+
+    PostgreSQL lets go of the lock with the connection, however the process ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _run(now: datetime, stages: Sequence[Stage]) -> TickRun:
     record = TickRun.objects.create(now=now)
     started = perf_counter()
     failed: set[str] = set()

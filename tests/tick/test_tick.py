@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from loyaltyflow import tick
@@ -52,7 +53,6 @@ def test_three_overlapping_ticks_give_the_rows_of_one(now: datetime) -> None:
     with world.workers(3) as tick_at_once:
         for moment in moments[4:]:
             tick_at_once(moment)
-            world.run_all([moment])
     overlapping = world.picture()
 
     assert overlapping == alone(now, moments)
@@ -117,3 +117,17 @@ def test_the_command_refuses_a_moment_before_the_last_tick(now: datetime) -> Non
 def test_the_command_says_what_it_expects(now: datetime) -> None:
     with pytest.raises(CommandError, match="expects a moment such as 2026-11-23T14:00, not “yesterday”"):
         call_command("tick", "--now", "yesterday")
+
+
+def test_a_tick_leaves_everything_to_one_that_is_at_work(now: datetime) -> None:
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [tick.LOCK])
+
+    left = tick.run(now, [tick.Stage("one", lambda moment: {"rows": 1})])
+    other.close()
+    done = tick.run(now, [tick.Stage("one", lambda moment: {"rows": 1})])
+
+    assert (left.pk, left.stages) == (None, [])
+    assert done.stages[0]["counts"] == {"rows": 1}
+    assert TickRun.objects.count() == 1

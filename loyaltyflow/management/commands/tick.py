@@ -22,6 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = self._moment(options["now"]) if options["now"] else timezone.now()
         record = tick.run(now, tick.STAGES_THAT_DELIVER if options["deliver"] else tick.STAGES)
+        if record.pk is None:
+            self.stderr.write("Another process runs the tick right now, and does the work.")
         if options["json"]:
             line = {"now": record.now.isoformat(), "seconds": record.seconds, "stages": record.stages}
             self.stdout.write(json.dumps(line))
