@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 COLUMNS = ("sent", "delivered", "bounced", "opened", "clicked", "opens", "clicks", "blocked", "conversions", "revenue")
 
 
-def figure(day, **expected):
+def assert_figure(day, **expected):
     found = DailyFigure.objects.get(day=day)
     assert {name: getattr(found, name) for name in expected} == expected
 
@@ -39,10 +39,10 @@ def test_each_fact_counts_on_its_own_day(now):
 
     assert refresh(now) == {"days": 4}
 
-    figure(date(2026, 11, 20), sent=1, delivered=1, bounced=0, opened=1, clicked=1, opens=0, clicks=0)
-    figure(date(2026, 11, 21), sent=0, opens=2, clicks=1, machine_opens=1, machine_clicks=0, unsubscribes=1)
-    figure(date(2026, 11, 22), conversions=1, revenue=Decimal("25.00"), blocked=0)
-    figure(date(2026, 11, 23), sent=1, delivered=0, bounced=1, blocked=1, conversions=0)
+    assert_figure(date(2026, 11, 20), sent=1, delivered=1, bounced=0, opened=1, clicked=1, opens=0, clicks=0)
+    assert_figure(date(2026, 11, 21), sent=0, opens=2, clicks=1, machine_opens=1, machine_clicks=0, unsubscribes=1)
+    assert_figure(date(2026, 11, 22), conversions=1, revenue=Decimal("25.00"), blocked=0)
+    assert_figure(date(2026, 11, 23), sent=1, delivered=0, bounced=1, blocked=1, conversions=0)
 
 
 def test_a_day_begins_at_the_stores_midnight(now):
@@ -65,7 +65,7 @@ def test_half_a_refund_halves_the_revenue(now):
     order = factories.order(who, now - 2 * DAY, "80.00")
     credit(now)
     refresh(now)
-    figure(date(2026, 11, 21), revenue=Decimal("80.00"))
+    assert_figure(date(2026, 11, 21), revenue=Decimal("80.00"))
     order.refunded = Decimal("40.00")
     order.save(update_fields=["refunded"])
     factories.happened("order_refunded", who.pk, now, f"order_refunded:{order.pk}", order=order.pk)
@@ -73,7 +73,7 @@ def test_half_a_refund_halves_the_revenue(now):
     credit(now)
     refresh(now)
 
-    figure(date(2026, 11, 21), revenue=Decimal("40.00"), conversions=1)
+    assert_figure(date(2026, 11, 21), revenue=Decimal("40.00"), conversions=1)
 
 
 def test_a_day_that_loses_its_last_conversion_shows_none(now):
@@ -89,7 +89,7 @@ def test_a_day_that_loses_its_last_conversion_shows_none(now):
     credit(now)
     refresh(now)
 
-    figure(date(2026, 11, 21), revenue=Decimal("0.00"), conversions=0)
+    assert_figure(date(2026, 11, 21), revenue=Decimal("0.00"), conversions=0)
 
 
 def test_an_open_weeks_later_counts_for_the_message_too(now):
@@ -100,8 +100,8 @@ def test_an_open_weeks_later_counts_for_the_message_too(now):
     engaged(sent, "open", now)
 
     assert refresh(now) == {"days": 2}
-    figure(date(2026, 11, 3), sent=1, opened=1, opens=0)
-    figure(date(2026, 11, 23), opened=0, opens=1)
+    assert_figure(date(2026, 11, 3), sent=1, opened=1, opens=0)
+    assert_figure(date(2026, 11, 23), opened=0, opens=1)
 
 
 def test_refreshing_twice_changes_no_row(now):
@@ -127,8 +127,8 @@ def test_only_days_on_which_something_changed_are_counted_again(now):
     message(who, now - 3 * DAY)
     refresh(now)
 
-    figure(date(2026, 11, 20), sent=2)
-    figure(date(2026, 10, 24), sent=99)
+    assert_figure(date(2026, 11, 20), sent=2)
+    assert_figure(date(2026, 10, 24), sent=99)
 
 
 def test_verify_figures_finds_what_a_full_count_denies(now, capsys):

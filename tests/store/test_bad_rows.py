@@ -162,6 +162,8 @@ def test_random_rows_that_may_be_good_never_crash(kind, db, tmp_path):
             writer = csv.DictWriter(target, [column.name for column in KINDS[kind].columns])
             writer.writeheader()
             writer.writerows(rows)
-        call_command(f"import_{kind}", str(file), stdout=StringIO(), stderr=StringIO())
+        summary = StringIO()
+        call_command(f"import_{kind}", str(file), stdout=summary, stderr=StringIO())
+        assert summary.getvalue().strip(), "the import says what it did"
 
     run()
