@@ -6,7 +6,7 @@ from django.core.checks import CheckMessage, Error
 
 from .conditions import Condition
 
-DUTIES = ("q", "flips", "summary", "seen")
+DUTIES = ("q", "flips", "phrase", "seen")
 
 
 def condition_types(base: type[Condition] = Condition) -> list[type[Condition]]:
@@ -29,8 +29,9 @@ def conditions_are_whole(app_configs: Any, **options: Any) -> list[CheckMessage]
 def unsaid(kind: type[Condition]) -> list[str]:
     """What the type takes over from Condition although it has to say it itself."""
     missing = [f"{name}()" for name in DUTIES if getattr(kind, name) is getattr(Condition, name)]
-    if kind.icon == Condition.icon:
-        missing.append("icon")
+    missing += [name for name in ("icon", "shelf") if getattr(kind, name) == getattr(Condition, name)]
+    if not kind.examples and not kind.takes_parts:
+        missing.append("examples")
     if not (kind.__doc__ or "").strip() or (kind.__doc__ or "").startswith(f"{kind.__name__}("):
         missing.append("docstring")
     return missing

@@ -6,6 +6,7 @@ from json import dumps
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
 from .conditions import Condition
@@ -90,7 +91,7 @@ class Segment(models.Model):
         if self.root:
             return self.root.explain(customer, now)
         is_in = self.memberships.at(now).filter(customer=customer).exists()
-        return Explanation(self.summary(), is_in, "was put in" if is_in else "was not put in")
+        return Explanation(words.drawn(self.summary()), is_in, "was put in" if is_in else "was not put in")
 
     def count(self, now: datetime) -> int:
         """How many customers meet its conditions at `now`, counted afresh."""

@@ -1,7 +1,7 @@
 """Conditions about what a customer's own walk through the workflow has brought so far."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -17,6 +17,8 @@ class GotMessage(Condition):
     """Has received the e-mail of an earlier step of this workflow."""
 
     icon = "mark_email_read"
+    shelf = "This workflow"
+    examples: ClassVar[list[dict[str, Any]]] = [{"step": "Send the offer"}]
     asked_of_segments = False
 
     step = models.ForeignKey("workflows.SendEmail", on_delete=models.PROTECT, related_name="+")
@@ -32,7 +34,7 @@ class GotMessage(Condition):
     def flips(self, now: datetime) -> None:
         return None
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         return f"got “{self.step.label}”"
 
     def seen(self, customer: Customer, now: datetime) -> str:
@@ -44,6 +46,11 @@ class BoughtSince(Condition):
     """Has bought, or has not, since an earlier step of this workflow; since its start means since entering."""
 
     icon = "shopping_bag"
+    shelf = "This workflow"
+    examples: ClassVar[list[dict[str, Any]]] = [
+        {"step": "Send the offer"},
+        {"step": "Send the offer", "has_bought": False},
+    ]
     asked_of_segments = False
 
     step = models.ForeignKey(
@@ -62,7 +69,7 @@ class BoughtSince(Condition):
     def flips(self, now: datetime) -> None:
         return None
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         since = "entering" if self.step.is_trigger else f"“{self.step.label}”"
         return f"{'bought' if self.has_bought else 'did not buy'} since {since}"
 

@@ -19,5 +19,5 @@ class AllOf(Group):
     def holds(self, answers: list[bool]) -> bool:
         return all(answers)
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         return self.joined("and") or "are customers of any kind"

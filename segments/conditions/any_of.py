@@ -20,5 +20,5 @@ class AnyOf(Group):
     def holds(self, answers: list[bool]) -> bool:
         return any(answers)
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         return self.joined("or") or "meet one of no conditions (nobody)"

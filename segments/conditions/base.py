@@ -1,12 +1,16 @@
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.safestring import SafeString
 from polymorphic.models import PolymorphicModel
 
+from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
 LONGEST_WINDOW = 36_500  # days; much further back there are no dates
@@ -16,7 +20,7 @@ LONGEST_WINDOW = 36_500  # days; much further back there are no dates
 class Explanation:
     """Why a customer meets a condition or not: its sentence, the answer, the values that were seen."""
 
-    summary: str
+    sentence: SafeString
     holds: bool
     seen: str = ""
     parts: list["Explanation"] = field(default_factory=list)
@@ -29,8 +33,14 @@ class Condition(PolymorphicModel):
     """
 
     icon: ClassVar[str] = "rule"
+    shelf: ClassVar[str] = ""  # under which heading staff find it
     takes_parts: ClassVar[bool] = False
     asked_of_segments: ClassVar[bool] = True  # False: it makes sense in a workflow only
+    # One for each thing that can be asked, every operator among them: its fields as the YAML says them.
+    examples: ClassVar[list[dict[str, Any]]] = []
+    # Field → another field and those of its values with which the field is asked for; else it is left at its default.
+    asked_with: ClassVar[dict[str, tuple[str, set[str]]]] = {}
+    units: ClassVar[dict[str, str]] = {}  # field → what its number counts, as it stands after it
     # Asked before a tree changes, by the id of its top; each raises ValidationError if what it belongs to is fixed.
     guards: ClassVar[list[Callable[[int], None]]] = []
 
@@ -39,6 +49,10 @@ class Condition(PolymorphicModel):
     )
     parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When staff last saved it.")
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         ordering = ["position", "pk"]
@@ -46,12 +60,27 @@ class Condition(PolymorphicModel):
     def __str__(self) -> str:
         return str(self.get_real_instance().summary())
 
+    @classmethod
+    def type_name(cls) -> str:
+        """What YAML calls the type: made_purchase."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
     def clean(self) -> None:
-        """Refuse changes to a tree whose owner is fixed, before they are tried."""
+        """Refuse changes to a tree whose owner is fixed, before they are tried; forget what is not asked for."""
         super().clean()
         self.must_be_free()
+        for name in self.asked_with:
+            if not self.asks(name):
+                setattr(self, name, self._meta.get_field(name).get_default())
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def asks(self, name: str) -> bool:
+        """Whether the field matters, given the values of the others."""
+        if name not in self.asked_with:
+            return True
+        other, values = self.asked_with[name]
+        return self.asks(other) and getattr(self, other) in values
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Keep `tree` pointing at the top, so that a whole tree is read at once; refuse changes to a fixed one."""
         self.must_be_free()
         self.tree_id = None if self.parent is None else (self.parent.tree_id or self.parent.pk)
@@ -80,9 +109,17 @@ class Condition(PolymorphicModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must define flips(now).")
 
+    def phrase(self) -> str:
+        """The condition as a phrase that completes “customers who …”; `words.strong` marks what staff chose."""
+        raise NotImplementedError(f"{type(self).__name__} must define phrase().")
+
     def summary(self) -> str:
         """The condition as a phrase that completes “customers who …”."""
-        raise NotImplementedError(f"{type(self).__name__} must define summary().")
+        return words.plain(self.phrase())
+
+    def sentence(self) -> SafeString:
+        """The condition as it is said of one customer, as markup in which what staff chose stands out."""
+        return words.drawn(words.of_one(self.phrase()))
 
     def seen(self, customer: Customer, now: datetime) -> str:
         """The values of this customer that the answer rests on, in words."""
@@ -95,7 +132,7 @@ class Condition(PolymorphicModel):
     def explain(self, customer: Customer, now: datetime) -> Explanation:
         """Why the customer meets it at `now`, or does not."""
         holds = Customer.objects.filter(self.q(now), pk=customer.pk).exists()
-        return Explanation(self.summary(), holds, self.seen(customer, now))
+        return Explanation(self.sentence(), holds, self.seen(customer, now))
 
     def parts(self) -> list["Condition"]:
         """What a group is made of, in order; empty for a single question. Reads a whole tree in one go."""
@@ -160,5 +197,5 @@ def in_the_past(days: int | None) -> str:
     if days is None:
         return ""
     if days == 0:
-        return " today"
-    return " in the past day" if days == 1 else f" in the past {days:,} days"
+        return f" {words.strong('today')}"
+    return f" in the past {words.strong('day' if days == 1 else f'{days:,} days')}"

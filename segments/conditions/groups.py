@@ -12,6 +12,7 @@ from .base import Condition, Explanation
 class Group(Condition):
     """Several conditions that are asked together."""
 
+    shelf = "Groups"
     takes_parts = True
 
     class Meta:
@@ -34,11 +35,11 @@ class Group(Condition):
 
     def explain(self, customer: Customer, now: datetime) -> Explanation:
         parts = [part.explain(customer, now) for part in self.parts()]
-        return Explanation(self.summary(), self.holds([part.holds for part in parts]), parts=parts)
+        return Explanation(self.sentence(), self.holds([part.holds for part in parts]), parts=parts)
 
     def joined(self, word: str) -> str:
-        """The sentences of its parts with a word between them; groups among them stand in brackets."""
-        return f" {word} ".join(f"({part.summary()})" if part.takes_parts else part.summary() for part in self.parts())
+        """The phrases of its parts with a word between them; groups among them stand in brackets."""
+        return f" {word} ".join(f"({part.phrase()})" if part.takes_parts else part.phrase() for part in self.parts())
 
 
 def earliest(instants: Iterable[Combinable | None]) -> Combinable | None:

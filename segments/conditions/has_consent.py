@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -13,6 +14,8 @@ class HasConsent(Condition):
     """The last word of the customer on a channel. Who never said a word counts as unknown."""
 
     icon = "how_to_reg"
+    shelf = "About them"
+    examples: ClassVar[list[dict[str, Any]]] = [{"channel": "email", "status": "opted_in"}]
 
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
     status = models.CharField(max_length=10, choices=Consent.Status.choices, default=Consent.Status.OPTED_IN)
@@ -31,7 +34,7 @@ class HasConsent(Condition):
         """Never by itself: each word is an event."""
         return None
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         phrases = {
             Consent.Status.OPTED_IN: "have opted in to",
             Consent.Status.OPTED_OUT: "have opted out of",

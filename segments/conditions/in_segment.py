@@ -1,6 +1,6 @@
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -20,6 +20,8 @@ class InSegment(Condition):
     """Is in another segment."""
 
     icon = "groups"
+    shelf = "Segments"
+    examples: ClassVar[list[dict[str, Any]]] = [{"other": "Regulars"}]
 
     other = models.ForeignKey(
         "segments.Segment", on_delete=models.PROTECT, related_name="asked_by", verbose_name="segment"
@@ -51,7 +53,7 @@ class InSegment(Condition):
     def segments(self) -> Iterable[int]:
         return (self.other_id,)
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         return f"are in the segment “{self.other}”"
 
     def seen(self, customer: Customer, now: datetime) -> str:

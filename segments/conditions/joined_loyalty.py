@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -16,6 +17,8 @@ class JoinedLoyalty(Condition):
     """Belongs to the loyalty programme: has joined and not left."""
 
     icon = "loyalty"
+    shelf = "About them"
+    examples: ClassVar[list[dict[str, Any]]] = [{"window_days": 30}]
 
     window_days = models.PositiveIntegerField(
         "days",
@@ -41,7 +44,7 @@ class JoinedLoyalty(Condition):
         out = LocalDayStart(F("loyalty_joined_at"), zone, self.window_days + 1)
         return earliest([*ahead, Case(When(self.q(now), then=out))])
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         if self.window_days is None:
             return "belong to the loyalty programme"
         return f"joined the loyalty programme{in_the_past(self.window_days)} and have not left it"

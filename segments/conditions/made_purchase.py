@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
@@ -28,6 +29,8 @@ class MadePurchase(Condition):
     """
 
     icon = "shopping_bag"
+    shelf = "Purchases"
+    examples: ClassVar[list[dict[str, Any]]] = [{"count": 2, "window_days": 90}]
 
     operator = models.CharField(max_length=10, choices=Count.choices, default=Count.AT_LEAST)
     count = models.PositiveIntegerField("purchases", default=1, help_text="Means nothing for “none”.")
@@ -73,7 +76,7 @@ class MadePurchase(Condition):
                 return earliest([self._falls_out(self.count, now), self._falls_out(self.count + 1, now)])
         return self._falls_out(self._most + 1, now)
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         what = f" of {self.product}" if self.product else f" in the category {self.category}" if self.category else ""
         if self.operator == Count.NONE:
             return f"made no purchase{what}{in_the_past(self.window_days)}"

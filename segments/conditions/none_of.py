@@ -20,7 +20,7 @@ class NoneOf(Group):
     def holds(self, answers: list[bool]) -> bool:
         return not any(answers)
 
-    def summary(self) -> str:
+    def phrase(self) -> str:
         return f"meet none of these: {self.joined('or')}" if self.parts() else "are customers of any kind"
 
 

@@ -1,0 +1,52 @@
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import F
+
+from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Tagging
+from segments.models import Membership
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Facts:
+    """All that is known of one customer: each table's rows as dicts, whenever they happened."""
+
+    customer: Row
+    tables: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+
+    def __getitem__(self, table: str) -> list[Row]:
+        return self.tables[table]
+
+
+# Table → where its rows come from; each row has the columns and what is named here, and `customer_id`.
+TABLES: dict[str, Any] = {
+    "orders": lambda: Order.objects.values(),
+    "lines": lambda: OrderLine.objects.values(
+        "order_id",
+        "quantity",
+        "net",
+        "product_id",
+        "product__sku",
+        "product__category",
+        "product__brand",
+        customer_id=F("order__customer_id"),
+    ),
+    "events": lambda: Event.objects.values(),
+    "consents": lambda: Consent.objects.values(),
+    "taggings": lambda: Tagging.objects.values(),
+    "carts": lambda: Cart.objects.values(),
+    "stays": lambda: Membership.objects.values(),
+}
+
+
+def known() -> dict[int, Facts]:
+    """The facts of every customer, by id."""
+    found = {row["id"]: Facts(row) for row in Customer.objects.values()}
+    for name, rows in TABLES.items():
+        for row in rows().order_by("pk"):
+            if row["customer_id"] in found:
+                found[row["customer_id"]][name].append(row)
+    return found
