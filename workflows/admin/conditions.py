@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from segments.admin import ConditionAdmin
+from segments.admin.conditions import ConditionAdmin
 from segments.conditions import Condition
 
 from ..conditions import BoughtSince, GotMessage
