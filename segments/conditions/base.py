@@ -41,6 +41,8 @@ class Condition(PolymorphicModel):
     # Field → another field and those of its values with which the field is asked for; else it is left at its default.
     asked_with: ClassVar[dict[str, tuple[str, set[str]]]] = {}
     units: ClassVar[dict[str, str]] = {}  # field → what its number counts, as it stands after it
+    # Field → the values of it that the shop knows, to choose from; others may be typed and are only warned of.
+    suggestions: ClassVar[dict[str, Callable[[], list[str]]]] = {}
     # Asked before a tree changes, by the id of its top; each raises ValidationError if what it belongs to is fixed.
     guards: ClassVar[list[Callable[[int], None]]] = []
 
@@ -97,6 +99,10 @@ class Condition(PolymorphicModel):
         for top in {self.tree_id or self.pk, to} - {None}:
             for guard in Condition.guards:
                 guard(top)
+
+    def warnings(self) -> list[str]:
+        """What staff had better look at although it is no fault, a sentence each, such as a word that nothing has."""
+        return []
 
     def q(self, now: datetime) -> Q:
         """Which customers meet it, judged by facts up to `now` only."""
