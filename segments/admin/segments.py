@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
@@ -16,6 +16,12 @@ from .. import refresh
 from ..conditions.all_of import AllOf
 from ..conditions.base import prefetch_references
 from ..models import Segment, SegmentQuerySet
+from . import page
+
+# The modules with further pages about a segment; the paths of each go before the admin's own.
+PAGES = [
+    page,
+]
 
 
 class SegmentList(ChangeList):
@@ -39,6 +45,9 @@ class SegmentAdmin(ModelAdmin):
     actions = ["activate", "deactivate"]
     actions_submit_line = ["switch_on", "switch_off"]
     change_form_outer_after_template = "admin/segments/segment/conditions.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        return [path for module in PAGES for path in module.paths(self)] + super().get_urls()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **options)
@@ -102,8 +111,8 @@ class SegmentAdmin(ModelAdmin):
         may_ask = request.user.has_perm("store.view_customer")
         wanted = request.GET.get("customer", "").replace("\0", "").strip() if may_ask else ""
         about = _about(segment, wanted) | {"may_ask": may_ask} if segment else {}
-        page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
-        return page
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
+        return answer
 
     @admin.action(description="Activate: build and keep up to date", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
