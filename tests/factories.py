@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from loyaltyflow.store.events import happened
-from loyaltyflow.store.models import Channel, Consent, Customer, Order, OrderLine, Product
+from loyaltyflow.store.models import Channel, Consent, Customer, Order, OrderLine, Product, Refund
 
 _numbers = count(1)
 
@@ -33,6 +33,8 @@ def order(who: Customer, at: datetime, net: str = "20.00", *products: Product, *
     made = Order.objects.create(customer=who, net=Decimal(net), **known)
     for number, each in enumerate(products, 1):
         OrderLine.objects.create(order=made, number=number, product=each, quantity=1, net=made.net / len(products))
+    if made.refunded:
+        Refund.objects.create(order=made, amount=made.refunded, at=made.refunded_at or at)
     if made.completed_at:
         happened("order_completed", who.pk, made.completed_at, f"order_completed:{made.pk}", order=made.pk)
     return made

@@ -122,7 +122,8 @@ def clear_work() -> None:
 def forget_other_facts() -> None:
     """Delete the orders and events that are not the data set's own."""
     execute("DELETE FROM store_event WHERE source <> 'bench'")
-    execute("DELETE FROM store_orderline WHERE order_id IN (SELECT id FROM store_order WHERE source <> 'bench')")
+    for table in ("store_refund", "store_orderline"):
+        execute(f"DELETE FROM {table} WHERE order_id IN (SELECT id FROM store_order WHERE source <> 'bench')")
     execute("DELETE FROM store_order WHERE source <> 'bench'")
 
 

@@ -4,7 +4,7 @@ from .carts import Cart
 from .consent import Channel, Consent
 from .customers import Customer, ExternalId, Tag, Tagging
 from .events import Event, EventType, FeedReader
-from .orders import Order, OrderLine
+from .orders import Order, OrderLine, Refund
 from .products import Product
 from .settings import StoreSettings
 
@@ -20,6 +20,7 @@ __all__ = [
     "Order",
     "OrderLine",
     "Product",
+    "Refund",
     "StoreSettings",
     "Tag",
     "Tagging",

@@ -104,6 +104,14 @@ CREATE = f"""INSERT INTO store_order (id, customer_id, source, external_id, {", 
 SELECT id, customer, source, order_number, {", ".join(MOMENTS)}, net,
     {", ".join(f"coalesce({name}, 0)" for name in AMOUNTS[1:])}, {", ".join(f"coalesce({name}, '')" for name in WORDS)}
 FROM intake_orders WHERE is_new ORDER BY id"""
+# What was paid back more than we knew of. If it is less, the order's refunds were told wrongly and one replaces them.
+REFUNDS = """WITH wrong AS (
+    DELETE FROM store_refund r USING intake_orders o WHERE r.order_id = o.id AND o.refunded < o.known_refunded
+    RETURNING r.order_id, r.at)
+INSERT INTO store_refund (order_id, amount, at)
+SELECT o.id, o.refunded - CASE WHEN o.refunded < o.known_refunded THEN 0 ELSE coalesce(o.known_refunded, 0) END,
+    coalesce((SELECT max(at) FROM wrong WHERE order_id = o.id), o.refunded_at, %(now)s)
+FROM intake_orders o WHERE o.refunded > 0 AND o.refunded <> coalesce(o.known_refunded, 0)"""
 LINES = f"""CREATE TEMPORARY TABLE intake_lines ON COMMIT DROP AS
 SELECT o.id AS order_id, r.line_number AS number, p.id AS product_id, coalesce(r.quantity, 1) AS quantity,
     coalesce(r.line_net, 0) AS net, coalesce(r.line_discount, 0) AS discount
@@ -144,11 +152,17 @@ TELL_LATER = TELL.format(
     orders="SELECT s.* FROM store_order s JOIN intake_orders o ON o.id = s.id WHERE o.status = 'updated'",
     unless="ON CONFLICT DO NOTHING",
 )
+# A correction counts now, and once more when a time comes that it set ahead: its own event may stand at another time.
 TELL_CHANGED = """INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
-SELECT 'order_updated', whose.id, %(now)s, s.source, 'order_updated:' || s.id || ':' || whose.id || ':' || %(at)s,
+SELECT 'order_updated', whose.id, happened.at, s.source,
+    'order_updated:' || s.id || ':' || whose.id || ':' || %(at)s
+        || CASE WHEN happened.at > %(now)s THEN ':' || extract(epoch FROM happened.at) ELSE '' END,
     jsonb_build_object('order', s.id, 'net', s.net::text)
 FROM intake_orders o JOIN store_order s ON s.id = o.id
 CROSS JOIN LATERAL (SELECT s.customer_id UNION SELECT o.known_customer) AS whose (id)
+CROSS JOIN LATERAL (SELECT %(now)s UNION SELECT at
+    FROM unnest(ARRAY[s.placed_at, s.completed_at, s.cancelled_at, s.refunded_at]) AS at
+    WHERE at > %(now)s) AS happened (at)
 WHERE o.status = 'updated' ON CONFLICT DO NOTHING"""
 
 
@@ -214,6 +228,7 @@ class Orders(Kind):
         cursor.execute(WHOLLY_REFUNDED, {"now": context.now})
         for statement in (PRODUCTS, CHANGE, CREATE):
             cursor.execute(statement)
+        cursor.execute(REFUNDS, {"now": context.now})
         cursor.execute("ANALYZE intake_orders")
         cursor.execute(CREATE_LINES, {"is_new": True})
         lines = cursor.rowcount
