@@ -3,6 +3,7 @@ from datetime import datetime
 from hashlib import sha256
 from json import dumps
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
@@ -12,14 +13,23 @@ from loyaltyflow.store.models import Customer
 from .conditions import Condition
 from .conditions.base import Explanation, plant
 from .memberships import Membership, Recheck
+from .uploads import RejectedRow, Upload
 
-__all__ = ["Membership", "Recheck", "Segment"]
+__all__ = ["Membership", "Recheck", "RejectedRow", "Segment", "Upload"]
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
     def live(self) -> "SegmentQuerySet":
         """Dynamic segments whose membership is kept up to date."""
         return self.filter(is_active=True, kind=Segment.Kind.DYNAMIC)
+
+    def kept(self) -> "SegmentQuerySet":
+        """Segments that are not archived: what lists show and choices offer."""
+        return self.filter(archived_at=None)
+
+    def by_hand(self) -> "SegmentQuerySet":
+        """Static segments that customers can be put into."""
+        return self.kept().filter(kind=Segment.Kind.STATIC)
 
     def with_trees(self) -> list["Segment"]:
         """The segments, each with its whole condition tree; the statements depend only on the types in the trees."""
@@ -58,6 +68,9 @@ class Segment(models.Model):
     members_now = models.PositiveIntegerField(
         "members", default=0, db_default=0, editable=False, help_text="Kept with each change of membership."
     )
+    archived_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when it is put away: in no list and no choice."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SegmentQuerySet.as_manager()
@@ -68,11 +81,23 @@ class Segment(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="static", root__isnull=True) | Q(kind="dynamic"),
                 name="a_static_segment_has_no_condition",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True) | Q(is_active=False), name="an_archived_segment_is_not_active"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def must_be_filled_by_hand(self) -> None:
+        """Raise ValidationError if customers cannot be put into it one by one."""
+        if self.kind != self.Kind.STATIC:
+            raise ValidationError(
+                f"“{self}” is kept up to date by its conditions. Choose a segment that is filled by hand, or add one."
+            )
+        if self.archived_at:
+            raise ValidationError(f"“{self}” is archived. Bring it back first, or choose another segment.")
 
     def summary(self) -> str:
         """Who is in it, in words."""

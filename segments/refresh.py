@@ -20,7 +20,7 @@ from loyaltyflow.store.models import Customer, Event, FeedReader
 from .models import Membership, Recheck, Segment, SegmentQuerySet
 
 READER = "segments"
-FOLLOWED, BY_HAND = "segments", "segments: by hand"  # the sources of their events
+FOLLOWED = "segments"  # the source of their events
 EVERYBODY_FROM = 20_000  # so many candidates, and judging everybody costs less than naming them in each statement
 
 Candidates = list[int] | None  # ids of customers; None is everybody
@@ -121,19 +121,6 @@ def deactivate(segments: SegmentQuerySet) -> int:
     return segments.filter(is_active=True).update(is_active=False, built_at=None, built_from="")
 
 
-def put_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
-    """The number of customers who were not in the static segment yet and are now; each entry is an event."""
-    with transaction.atomic():
-        return _move(segment, customers, [], now, BY_HAND)["entered"]
-
-
-def take_out(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
-    """The number of customers who were in the static segment and are no longer; each leaving is an event."""
-    with transaction.atomic():
-        ids = list(customers.values_list("pk", flat=True))
-        return _move(segment, Customer.objects.none(), ids, now, BY_HAND)["left"]
-
-
 def _build(segment: Segment, now: datetime) -> None:
     _move(segment, segment.matching(now), None, now, source=None)
     _schedule(segment, None, now)
@@ -206,8 +193,7 @@ def _move(
     except EmptyResultSet:
         select, known = "SELECT id FROM store_customer WHERE false", ()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
-    known_inside = None if source == BY_HAND else candidates  # who is put in by hand is no candidate for leaving
-    parameters: list[Any] = [*known, pk, known_inside, known_inside, pk, now, now, pk, candidates, candidates]
+    parameters: list[Any] = [*known, pk, candidates, candidates, pk, now, now, pk, candidates, candidates]
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(matching=select), [*parameters, now, source, pk, moment, pk, source is not None])
         entered, left = cursor.fetchone()

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.intake import PRODUCTS, Context, Intake
 from loyaltyflow.store.models import Customer, Event, StoreSettings
-from segments import refresh
+from segments import by_hand, refresh
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
 from segments.conditions.customer_field import CustomerField
@@ -215,9 +215,9 @@ def test_people_of_a_static_segment_come_and_go_by_hand(now):
     refresh.refresh(now - timedelta(days=1))
     assert members(outside) == {"Anna", "Ben"}
 
-    assert refresh.put_in(club, Customer.objects.all(), now - timedelta(hours=2)) == 2
-    assert refresh.put_in(club, Customer.objects.filter(pk=anna.pk), now - timedelta(hours=1)) == 0
-    assert refresh.take_out(club, Customer.objects.filter(pk=ben.pk), now - timedelta(hours=1)) == 1
+    assert by_hand.put_in(club, Customer.objects.all(), now - timedelta(hours=2)) == 2
+    assert by_hand.put_in(club, Customer.objects.filter(pk=anna.pk), now - timedelta(hours=1)) == 0
+    assert by_hand.take_out(club, Customer.objects.filter(pk=ben.pk), now - timedelta(hours=1)) == 1
     club.refresh_from_db()
     assert (members(club), club.members_now) == ({"Anna"}, 1)
     assert [name for name, *_ in told()] == ["segment_entered", "segment_entered", "segment_left"]
@@ -265,7 +265,7 @@ def test_put_in_is_undone_with_its_transaction(now):
     factories.customer()
 
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        refresh.put_in(club, Customer.objects.all(), now)
+        by_hand.put_in(club, Customer.objects.all(), now)
         raise ZeroDivisionError
 
     assert everything()[0] == []
