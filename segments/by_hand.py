@@ -5,6 +5,7 @@ time wait for each other instead of making two memberships of one customer.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
@@ -75,7 +76,7 @@ def _moved(statement: str, event: str, segment: Segment, customers: QuerySet[Cus
         chosen, known = compiled(customers.values("pk"))
     except EmptyResultSet:
         return 0
-    told = [event, now, SOURCE, event, segment.pk, by]
+    told: list[Any] = [event, now, SOURCE, event, segment.pk, by]
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute((statement + TOLD).format(chosen=chosen), [*known, segment.pk, now, *told])

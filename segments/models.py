@@ -23,13 +23,17 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Dynamic segments whose membership is kept up to date."""
         return self.filter(is_active=True, kind=Segment.Kind.DYNAMIC)
 
-    def kept(self) -> "SegmentQuerySet":
-        """Segments that are not archived: what lists show and choices offer."""
-        return self.filter(archived_at=None)
+    def archived(self) -> "SegmentQuerySet":
+        """Segments that staff put away; nobody's lists offer them."""
+        return self.filter(archived_at__isnull=False)
+
+    def shown(self) -> "SegmentQuerySet":
+        """Segments that nobody put away."""
+        return self.filter(archived_at__isnull=True)
 
     def by_hand(self) -> "SegmentQuerySet":
         """Static segments that customers can be put into."""
-        return self.kept().filter(kind=Segment.Kind.STATIC)
+        return self.shown().filter(kind=Segment.Kind.STATIC)
 
     def with_trees(self) -> list["Segment"]:
         """The segments, each with its whole condition tree; the statements depend only on the types in the trees."""
@@ -68,9 +72,7 @@ class Segment(models.Model):
     members_now = models.PositiveIntegerField(
         "members", default=0, db_default=0, editable=False, help_text="Kept with each change of membership."
     )
-    archived_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Since when it is put away: in no list and no choice."
-    )
+    archived_at = models.DateTimeField("archived", null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SegmentQuerySet.as_manager()
@@ -90,12 +92,16 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def must_be_filled_by_hand(self) -> None:
-        """Raise ValidationError if customers cannot be put into it one by one."""
+    def must_be_static(self) -> None:
+        """Raise ValidationError if it fills itself by its conditions."""
         if self.kind != self.Kind.STATIC:
             raise ValidationError(
                 f"“{self}” is kept up to date by its conditions. Choose a segment that is filled by hand, or add one."
             )
+
+    def must_be_filled_by_hand(self) -> None:
+        """Raise ValidationError if customers cannot be put into it one by one."""
+        self.must_be_static()
         if self.archived_at:
             raise ValidationError(f"“{self}” is archived. Bring it back first, or choose another segment.")
 

@@ -82,7 +82,10 @@ class StepAdmin(ModelAdmin):
         if db_field.name == "revision":
             kwargs["widget"] = forms.HiddenInput()
             return db_field.formfield(**kwargs)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.get_limit_choices_to():
+            field.error_messages["invalid_choice"] = db_field.error_messages["invalid"]  # it names the cure
+        return field
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Connect the step to those that were chosen to come after it."""
