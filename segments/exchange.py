@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -76,8 +77,8 @@ def own_fields(kind: type[Condition]) -> list[Any]:
 
 
 def name_field(model: type[models.Model]) -> str:
-    """The column by whose value other rows are named: the first that is unique, such as a product's SKU."""
-    return next(each.name for each in model._meta.concrete_fields if each.unique and not each.primary_key)
+    """The column by whose value other rows are named: the first that is unique, such as a product's SKU, or ""."""
+    return next((each.name for each in model._meta.concrete_fields if each.unique and not each.primary_key), "")
 
 
 class _Grower:
@@ -91,17 +92,16 @@ class _Grower:
         self.many += 1
         if not isinstance(plain, dict) or len(plain) != 1:
             example = "such as “customer_field: {field: state, value: MA}”"
-            return self.tell(Fault(path, f"expected one condition, {example}. Found {_shown(plain)}."))
+            return self.tell(Fault(path, f"expected one condition, {example}. Found {shown(plain)}."))
         [(name, said)] = plain.items()
         if name not in self.known:
-            known = ", ".join(sorted(self.known))
-            return self.tell(Fault(path, f"“{name}” is not a type of condition. Known are {known}."))
+            return self.tell(Fault(path, f"“{name}” is not a type of condition. {_meant(name, self.known)}"))
         kind, here = self.known[name], (*path, name)
         return self.group(kind, said, here, depth + 1) if kind.takes_parts else self.question(kind, said, here)
 
     def group(self, kind: type[Condition], said: Any, path: Path, depth: int) -> Condition | None:
         if not isinstance(said, list):
-            return self.tell(Fault(path, f"expected a list of conditions. Found {_shown(said)}."))
+            return self.tell(Fault(path, f"expected a list of conditions. Found {shown(said)}."))
         if depth > DEEPEST:
             return self.tell(Fault(path, f"expected at most {DEEPEST} groups inside each other. Found more."))
         parts = [self.grow(part, (*path, number), depth) for number, part in enumerate(said, 1)]
@@ -114,13 +114,13 @@ class _Grower:
     def question(self, kind: type[Condition], said: Any, path: Path) -> Condition | None:
         said = {} if said is None else said
         if not isinstance(said, dict):
-            return self.tell(Fault(path, f"expected fields with their values. Found {_shown(said)}."))
+            return self.tell(Fault(path, f"expected fields with their values. Found {shown(said)}."))
         known = {field.name: field for field in own_fields(kind)}
         values = {}
         for name, value in said.items():
             if name not in known:
-                has = f"Known are {', '.join(known)}" if known else "It has none"
-                self.tell(Fault((*path, str(name)), f"“{name}” is not a field of {kind.type_name()}. {has}."))
+                reason = f"“{name}” is not a field of {kind.type_name()}. {_meant(name, known)}"
+                self.tell(Fault((*path, str(name)), reason))
                 continue
             try:
                 values[name] = _read(known[name], value)
@@ -148,6 +148,13 @@ class _Grower:
                     self.tell(Fault(here, _reason(made, name, each, name in given)))
 
 
+def _meant(name: object, known: Iterable[str]) -> str:
+    """What a word that is not known may have been meant to be; all that is known if nothing is like it."""
+    words = sorted(known)
+    like = get_close_matches(str(name), words, n=1)
+    return f"Did you mean {like[0]}?" if like else f"Known are {', '.join(words)}." if words else "It has none."
+
+
 def _is_said(made: Condition, name: str) -> bool:
     return bool(getattr(made, name) != made._meta.get_field(name).get_default())
 
@@ -167,7 +174,7 @@ def _is_abstract(base: Any) -> bool:
     return bool(getattr(getattr(base, "_meta", None), "abstract", False))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """What was found, in a few words."""
     if isinstance(value, dict):
         return f"{len(value)} keys: {', '.join(map(str, value))}"[:200] if value else "nothing in the braces"
@@ -178,7 +185,7 @@ def _shown(value: Any) -> str:
 
 def _dumped(value: Any) -> Any:
     if isinstance(value, models.Model):
-        return getattr(value, name_field(type(value)))
+        return getattr(value, name_field(type(value)), str(value))
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value if isinstance(value, (date, bool, int, list, dict, type(None))) else str(value)
@@ -189,7 +196,7 @@ def _read(field: Any, value: Any) -> Any:
     if isinstance(field, models.JSONField):
         return _json(value)
     if isinstance(value, (dict, list)):
-        raise ValueError(f"expected one value. Found {_shown(value)}.")
+        raise ValueError(f"expected one value. Found {shown(value)}.")
     if value is None:
         return None
     if field.is_relation:
@@ -199,6 +206,8 @@ def _read(field: Any, value: Any) -> Any:
 
 def _named(model: Any, value: Any) -> models.Model:
     name = name_field(model)
+    if not name:
+        raise ValueError(f"“{value}” cannot be found: steps of workflows have no names of their own.")
     found: models.Model | None = model._default_manager.filter(**{name: _text(value)}).first()
     if found is None:
         raise ValueError(f"no {model._meta.verbose_name} has the {model._meta.get_field(name).verbose_name} “{value}”.")

@@ -33,12 +33,15 @@ def documents(text: str | bytes) -> list[tuple[Any, Lines]]:
         line = at.line + 1 if at else 1
         raise NotYaml(f"Line {line} cannot be read: {error.problem or error.context}.") from error
     except yaml.reader.ReaderError as error:
-        raise NotYaml(f"Expected text. Found the character {error.character!r} at place {error.position + 1:,}.") from error
+        raise NotYaml(
+            f"Expected text. Found the character {error.character!r} at place {error.position + 1:,}."
+        ) from error
 
 
 def written(*plain: dict[str, Any]) -> str:
     """The plain values as YAML, a document each; what another program could take for something else is in quotes."""
-    return yaml.dump_all(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, explicit_start=len(plain) > 1)
+    several = len(plain) > 1
+    return yaml.dump_all(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, explicit_start=several)
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,7 +50,7 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _error("anchors (&) and aliases (*) are not read; write the value out, or put it in quotes", event)
         if getattr(event, "tag", None):
