@@ -27,8 +27,9 @@ models.ForeignKey.register_lookup(InArray)
 class LocalDayStart(models.Func):
     """Local midnight, in `zone`, that begins the day `days` after the day of the given instant.
 
-    Days are calendar days, so a day of 23 or 25 hours counts as one. The instant is found from the last second of the
-    day before: a midnight that the clock skips or strikes twice would be read as the later one, that second is not.
+    Days are calendar days, so a day of 23 or 25 hours counts as one. PostgreSQL reads a time that the clock shows twice
+    as the later one, and one that it skips as if it had not been set forward yet. So of a midnight that it strikes
+    twice, the second before it leads to the first of the two; where it skips that second, the midnight itself is right.
     """
 
     output_field = models.DateTimeField()
@@ -40,8 +41,11 @@ class LocalDayStart(models.Func):
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         inner, parameters = compiler.compile(self.source_expressions[0])
         midnight = f"date_trunc('day', ({inner}) AT TIME ZONE %s) + make_interval(days => %s)"
-        sql = f"((({midnight} - interval '1 second') AT TIME ZONE %s) + interval '1 second')"
-        return sql, [*parameters, self.zone, self.days, self.zone]
+        second_before = "((midnight - interval '1 second') AT TIME ZONE %s) + interval '1 second'"
+        # OFFSET 0 keeps PostgreSQL from working out the instant, which may be a subquery, once for each use.
+        days = f"(SELECT {midnight} OFFSET 0) AS days (midnight)"
+        sql = f"(SELECT least(midnight AT TIME ZONE %s, {second_before}) FROM {days})"
+        return sql, [self.zone, self.zone, *parameters, self.zone, self.days]
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.db.models.expressions import Combinable
@@ -14,6 +14,11 @@ from loyaltyflow.store.templatetags.figures import day as written
 from loyaltyflow.words import number, strong
 
 LONGEST = 36_500  # days; much further away there are no dates
+FIRST, LAST = date(1900, 1, 1), date(2200, 12, 31)
+IN_REACH = [
+    MinValueValidator(FIRST, "No day before 1900 can be asked for. Write a later one."),
+    MaxValueValidator(LAST, "No day after 2200 can be asked for. Write an earlier one."),
+]
 
 
 class DateOperator(models.TextChoices):
@@ -46,8 +51,8 @@ class ComparesDate(models.Model):
 
     operator = models.CharField(max_length=22, choices=DateOperator.choices, default=DateOperator.PAST_DAYS)
     days = models.PositiveIntegerField(null=True, blank=True, validators=[MaxValueValidator(LONGEST)])
-    date = models.DateField(null=True, blank=True)
-    until = models.DateField("and", null=True, blank=True, help_text="The last day that counts.")
+    date = models.DateField(null=True, blank=True, validators=IN_REACH)
+    until = models.DateField("and", null=True, blank=True, validators=IN_REACH, help_text="The last day that counts.")
 
     asked_with: ClassVar[dict[str, tuple[str, set[str]]]] = {
         "days": ("operator", RELATIVE),
@@ -113,6 +118,8 @@ class ComparesDate(models.Model):
                 return f"{strong('more than')} {many} ago"
             case DateOperator.DAYS_AHEAD:
                 return f"{strong('more than')} {many} ahead"
+            case DateOperator.NOT_ON:
+                return f"on {strong('another day')} than {strong(written(self.date))}"
             case DateOperator.BETWEEN:
                 return f"between {strong(written(self.date))} and {strong(written(self.until))}"
             case DateOperator.IS_SET | DateOperator.IS_NOT_SET:
@@ -155,12 +162,19 @@ class ComparesDate(models.Model):
 
 
 def midnight(day: date, zone: Any, days: int = 0) -> datetime:
-    """The instant at which the day so many days after `day` begins on the clock of `zone`, as PostgreSQL finds it.
+    """The instant at which the day so many days after `day` begins on the clock of `zone`, as LocalDayStart finds it.
 
     A midnight that the clock strikes twice is the first of the two; one that it skips is where the clock goes on.
     """
-    second_before = datetime.combine(day + timedelta(days=days), time.min) - timedelta(seconds=1)
-    return (second_before.replace(tzinfo=zone, fold=1).astimezone(UTC) + timedelta(seconds=1)).astimezone(zone)
+    local = datetime.combine(day + timedelta(days=days), time.min)
+    second = timedelta(seconds=1)
+    return min(_read_on(local, zone), _read_on(local - second, zone) + second).astimezone(zone)
+
+
+def _read_on(local: datetime, zone: Any) -> datetime:
+    """The instant at which the clock of `zone` shows this time; of times that it shows twice or skips, the later."""
+    ahead = min(local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    return (local - ahead).replace(tzinfo=UTC)
 
 
 def _just_after(now: datetime) -> datetime:
