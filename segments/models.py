@@ -133,9 +133,10 @@ class Segment(models.Model):
         return self.root.segments() if self.root else ()
 
     def digest(self, now: datetime) -> str:
-        """A text that changes when the conditions change, or the zone in which `now` counts its days."""
+        """A text that changes with the conditions, what they rest on, and the zone in which `now` counts its days."""
         wording = self.root.wording() if self.root else []
-        return sha256(dumps([str(now.tzinfo), wording]).encode()).hexdigest()
+        rests_on = [each.rests_on() for each in self.root.walk()] if self.root else []
+        return sha256(dumps([str(now.tzinfo), wording, rests_on]).encode()).hexdigest()
 
     def astray(self, now: datetime) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
         """Customers who belong in it at `now` but are not in, and those who are in but do not belong."""

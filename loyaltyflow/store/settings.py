@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from .places import state_code
+
 
 def is_time_zone(value: str) -> None:
     """Raise ValidationError unless the value is a zone of the IANA time zone database."""
@@ -83,7 +85,7 @@ class StoreSettings(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse what no page could be written with."""
+        """Refuse what no page could be written with, and a state that the country does not have."""
         refused = {}
         try:
             Locale.parse(self.locale)
@@ -94,6 +96,10 @@ class StoreSettings(models.Model):
             refused["country"] = f"“{self.country}” is not a country. Write its code, such as US."
         if self.currency and self.currency not in list_currencies():
             refused["currency"] = f"“{self.currency}” is not a currency. Write its code, such as USD."
+        try:
+            self.state = state_code(self.state, self.country) if self.state else ""
+        except ValueError as error:
+            refused["state"] = f"“{self.state}” {error}"
         if refused:
             raise ValidationError(refused)
 
@@ -109,17 +115,3 @@ class StoreSettings(models.Model):
     def local(self, moment: datetime) -> datetime:
         """The same instant on the store's clock; conditions count their days in the zone that `now` carries."""
         return moment.astimezone(self.zone)
-
-    def moment(self, text: str) -> datetime:
-        """The instant that the text names, on the store's clock; without an offset it is read there.
-
-        Raises ValueError with what was expected.
-        """
-        expected = "a moment such as 2026-11-23T14:00, or with an offset, 2026-11-23T14:00-05:00"
-        try:
-            named = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(f"expects {expected}, not “{text}”.") from None
-        if not 1900 <= named.year <= 2200:
-            raise ValueError(f"expects {expected}, in a year from 1900 to 2200, not “{text}”.")
-        return self.local(named) if named.tzinfo else named.replace(tzinfo=self.zone)

@@ -115,6 +115,13 @@ class Condition(PolymorphicModel):
         """
         raise NotImplementedError(f"{type(self).__name__} must define flips(now).")
 
+    def rests_on(self) -> list[str]:
+        """What the answer rests on besides the customer and the time, such as a setting of the store.
+
+        When it changes, everybody is judged again.
+        """
+        return []
+
     def phrase(self) -> str:
         """The condition as a phrase that completes “customers who …”; `words.strong` marks what staff chose."""
         raise NotImplementedError(f"{type(self).__name__} must define phrase().")

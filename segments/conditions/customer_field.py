@@ -1,20 +1,28 @@
+import re
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Lower
+from django.utils import timezone
 
-from loyaltyflow.store.models import Customer
+from loyaltyflow.store.intake import Context, cells
+from loyaltyflow.store.models import Customer, StoreSettings
 
-from ..comparisons.text import ComparesText
+from ..comparisons.text import ComparesText, TextOperator
 from .base import Condition
+
+PHONE_NUMBER = r"^\+[1-9][0-9]{6,14}$"  # E.164, as the imports write it
+BETWEEN_DIGITS = re.compile(r"[\s().-]+")
+EXACT = {TextOperator.IS, TextOperator.IS_NOT, TextOperator.IN_LIST, TextOperator.NOT_IN_LIST}
 
 
 class CustomerField(ComparesText, Condition):
-    """A field of the customer has a certain value, whatever its capitals.
+    """A field of the customer's page has a certain value, whatever its capitals.
 
-    An empty field has no value: it is neither “MA” nor something other than “MA”.
+    An empty field has no value: it is neither “MA” nor something other than “MA”. A phone number is known if it is one.
     """
 
     icon = "person_search"
@@ -46,13 +54,37 @@ class CustomerField(ComparesText, Condition):
         PHONE = "phone", "phone number"
         TIME_ZONE = "time_zone", "time zone"
 
-    field = models.CharField(max_length=30, choices=Field.choices, default=Field.STATE)
+    field = models.CharField(
+        max_length=30,
+        choices=Field.choices,
+        default=Field.STATE,
+        help_text="What is compared, as the customer's page shows it.",
+    )
 
     class Meta:
         verbose_name = "customer field"
 
+    def clean(self) -> None:
+        """Write places as codes and phone numbers without spaces, as customers have them."""
+        super().clean()
+        if self.operator in EXACT:
+            context = Context.of(StoreSettings.load(), timezone.now(), "")
+            self.value = ", ".join(self._coded(each, context) for each in self.listed())
+        elif self.field == self.Field.PHONE and self.operator != TextOperator.MATCHES:
+            self.value = BETWEEN_DIGITS.sub("", self.value)
+
+    def warnings(self) -> list[str]:
+        """A sentence for each value that no customer has, which may be a slip."""
+        if self.operator not in EXACT:
+            return []
+        low = Lower(self.field)
+        asked = {each.lower(): each for each in self.listed()}
+        known = Customer.objects.annotate(low=low).filter(low__in=asked).values_list("low", flat=True).distinct()
+        label = self.get_field_display()
+        return [f"No customer has the {label} “{asked[each]}” yet." for each in sorted({*asked} - {*known})]
+
     def q(self, now: datetime) -> Q:
-        return self.compares(F(self.field))
+        return self.compares(self._text(), is_null=False)
 
     def flips(self, now: datetime) -> Combinable | None:
         """Never by itself: editing a customer is an event."""
@@ -62,5 +94,25 @@ class CustomerField(ComparesText, Condition):
         return self.said(self.get_field_display())
 
     def seen(self, customer: Customer, now: datetime) -> str:
-        value = getattr(customer, self.field)
+        value = Customer.objects.annotate(text=self._text()).values_list("text", flat=True).get(pk=customer.pk)
         return f"{self.get_field_display()}: {value or 'not known'}"
+
+    def _text(self) -> Combinable:
+        """The field; a phone number that is none is not known."""
+        if self.field != self.Field.PHONE:
+            return F(self.field)
+        return Case(When(phone__regex=PHONE_NUMBER, then=F("phone")), default=Value(""))
+
+    def _coded(self, value: str, context: Context) -> str:
+        """The value as customers have it: MA for Massachusetts; as it is if it says nothing known."""
+        try:
+            match self.field:
+                case self.Field.STATE:
+                    return cells.state(value, context.country)
+                case self.Field.COUNTRY:
+                    return cells.country(value, context)
+                case self.Field.PHONE:
+                    return cells.phone(value, context)
+        except ValueError:
+            return value
+        return value

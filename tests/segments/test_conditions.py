@@ -105,8 +105,8 @@ def test_an_explanation_names_each_leaf_with_what_was_seen(four, now):
     assert not why.holds
     assert [(part.holds, part.seen) for part in why.parts] == [(True, "state: MA"), (False, "")]
     leaf = why.parts[1].parts[0]
-    assert (leaf.summary, leaf.holds, leaf.seen) == (
-        "made at least 1 purchase",
+    assert (leaf.sentence, leaf.holds, leaf.seen) == (
+        "Made at least 1 purchase",
         True,
         "1 purchase, the last on 2026-11-21",
     )

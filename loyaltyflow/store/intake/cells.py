@@ -6,23 +6,21 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
 import phonenumbers
-import yaml
 from babel import Locale
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 
 from loyaltyflow.store.consent import Consent
 from loyaltyflow.store.customers import Tag
+from loyaltyflow.store.places import state_code
 
 from .base import Context
 
 Cleaner = Callable[[str, Context], str]
-PLACES = Path(__file__).with_name("places.yaml")
 FUTURE_ALLOWED = timedelta(minutes=5)
 JSON_LIMIT = 20_000
 JSON_LAYERS = 20
@@ -162,15 +160,10 @@ def country(cell: str, context: Context) -> str:
 
 def state(cell: str, country_code: str) -> str:
     """The ISO 3166-2 code, without the country, of a state of that country."""
-    states = _places()["states"].get(country_code)
-    plain = re.sub(r"[.\s]+", " ", cell.lower()).strip().removeprefix(f"{country_code.lower()}-")
-    if states is not None:
-        if plain in states:
-            return str(states[plain])
-        raise ValueError(f"state: {shown(cell)} is not a state of {country_code}, such as MA or Massachusetts.")
-    if re.fullmatch(r"[a-z0-9]{1,3}", plain, re.ASCII):
-        return plain.upper()
-    raise ValueError(f"state: {shown(cell)} is not an ISO 3166-2 code without the country, of at most three signs.")
+    try:
+        return state_code(cell, country_code)
+    except ValueError as error:
+        raise ValueError(f"state: {shown(cell)} {error}") from None
 
 
 def tags(cell: str, context: Context) -> str:
@@ -220,17 +213,6 @@ def _layers(value: Any) -> int:
         groups = [each.values() if isinstance(each, dict) else each for each in inside if isinstance(each, dict | list)]
         inside = [each for group in groups for each in group]
     return layers
-
-
-@cache
-def _places() -> dict[str, dict[str, dict[str, str]]]:
-    """For each country with known states: every spelling, in small letters without points, and its code."""
-    data = yaml.safe_load(PLACES.read_text())
-    spellings = {
-        code: {spelling.lower(): short for short, names in states.items() for spelling in (short, *names)}
-        for code, states in data["states"].items()
-    }
-    return {"states": spellings}
 
 
 @cache
