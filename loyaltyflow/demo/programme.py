@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from django.db import transaction
 
@@ -13,9 +14,7 @@ from rewards.models import EarningRule
 from segments import refresh
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
-from segments.conditions.customer_field import CustomerField
-from segments.conditions.joined_loyalty import JoinedLoyalty
-from segments.conditions.made_purchase import Count, MadePurchase
+from segments.importing import take_in
 from segments.models import Segment
 from workflows.conditions import BoughtSince, GotMessage
 from workflows.models import Revision, Workflow
@@ -25,6 +24,8 @@ from workflows.nodes.if_ import If
 from workflows.nodes.on_segment_entered import OnSegmentEntered
 from workflows.nodes.send_email import SendEmail
 from workflows.nodes.wait import Wait
+
+SEGMENTS = Path(__file__).with_name("segments")
 
 
 def name_the_store(store: StoreSettings) -> None:
@@ -49,14 +50,7 @@ def set_up(now: datetime) -> None:
 
 def win_back(now: datetime) -> Workflow:
     """Two e-mails to regular customers of the state who stay away for 21 days; a purchase takes them out."""
-    segment = _segment(
-        "Dormant 21 days, Massachusetts",
-        "Customers of our state who have bought before, but not in the past 21 days.",
-        MadePurchase(operator=Count.AT_LEAST, count=1),
-        MadePurchase(operator=Count.NONE, window_days=21),
-        CustomerField(field="state", operator=CustomerField.Operator.IS, value="MA"),
-    )
-    refresh.build(segment, now)
+    segment = _segment("dormant", now)
     workflow = Workflow.objects.create(
         name="Win back after 21 days",
         goal="Bring customers back who have stayed away for three weeks.",
@@ -81,13 +75,7 @@ def win_back(now: datetime) -> Workflow:
 
 def new_member_boost(now: datetime) -> Workflow:
     """100 points for new members who buy, and an e-mail that says so a day later."""
-    segment = _segment(
-        "New members who bought",
-        "Joined the programme in the past 30 days and bought in the past 3.",
-        JoinedLoyalty(window_days=30),
-        MadePurchase(operator=Count.AT_LEAST, count=1, window_days=3),
-    )
-    refresh.build(segment, now)
+    segment = _segment("new_members", now)
     workflow = Workflow.objects.create(
         name="Welcome, new members", goal="Make new members feel that joining pays.", goal_days=14
     )
@@ -103,8 +91,11 @@ def new_member_boost(now: datetime) -> Workflow:
     return workflow
 
 
-def _segment(name: str, description: str, *parts: Condition) -> Segment:
-    return Segment.objects.create(name=name, description=description, root=_group(AllOf(), *parts), is_active=True)
+def _segment(file: str, now: datetime) -> Segment:
+    """The segment that the file in the folder beside this one describes, active."""
+    [made] = take_in((SEGMENTS / f"{file}.yaml").read_bytes())
+    refresh.activate(Segment.objects.filter(pk=made.pk), now)
+    return made
 
 
 def _group(group: Condition, *parts: Condition) -> Condition:

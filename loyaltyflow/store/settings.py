@@ -115,3 +115,17 @@ class StoreSettings(models.Model):
     def local(self, moment: datetime) -> datetime:
         """The same instant on the store's clock; conditions count their days in the zone that `now` carries."""
         return moment.astimezone(self.zone)
+
+    def moment(self, text: str) -> datetime:
+        """The instant that the text names, on the store's clock; without an offset it is read there.
+
+        Raises ValueError with what was expected.
+        """
+        expected = "a moment such as 2026-11-23T14:00, or with an offset, 2026-11-23T14:00-05:00"
+        try:
+            named = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"expects {expected}, not “{text}”.") from None
+        if not 1900 <= named.year <= 2200:
+            raise ValueError(f"expects {expected}, in a year from 1900 to 2200, not “{text}”.")
+        return self.local(named) if named.tzinfo else named.replace(tzinfo=self.zone)

@@ -1,6 +1,6 @@
 """Customers with random lives, and what every side says about whom a condition holds for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from random import Random
@@ -35,13 +35,18 @@ def populate(chance: Random, count: int, now: datetime, *conditions: Condition) 
     made = people(chance, count, now)
     for customer in made:
         for _ in range(chance.randrange(4, 18)):
-            condition = chance.choice(conditions)
-            aims = histories.AIMED.get(type(condition), [])
-            if aims and chance.random() < 0.4:
-                chance.choice(aims)(chance, customer, condition, now)
-            else:
-                histories.live(chance, customer, now, area(type(condition)))
+            happen(chance, customer, now, conditions)
     return made
+
+
+def happen(chance: Random, customer: Customer, now: datetime, conditions: Sequence[Condition]) -> None:
+    """Let something happen to the customer, most likely something that one of the conditions asks about."""
+    asked = chance.choice(conditions)
+    aims = histories.AIMED.get(type(asked), [])
+    if aims and chance.random() < 0.4:
+        chance.choice(aims)(chance, customer, asked, now)
+    else:
+        histories.live(chance, customer, now, area(type(asked)))
 
 
 def area(kind: type[Condition]) -> str:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -20,14 +20,12 @@ from segments.conditions import Condition
 from segments.exchange import dumped, own_fields
 
 from . import histories, plain
-from .moments import moments
+from .moments import MOMENT, moments
 from .population import condition, found, judged, known, next_event, populate, taken_back
 
 KINDS = [kind for kind in condition_types() if kind.asked_of_segments and not kind.takes_parts]
 pytestmark = pytest.mark.django_db
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type_name())
-MOMENT = timedelta(microseconds=1)
-FAR = timedelta(days=400)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -144,7 +142,7 @@ def flips_of(asked: Condition, now: datetime) -> dict[int, datetime | None]:
 def quiet_until(flip: datetime | None, event: datetime | None, now: datetime, chance: Random) -> datetime | None:
     """A moment up to which nothing may change: the last before the flip or the next event, or any far ahead."""
     ends = [each for each in (flip, event) if each]
-    until = (min(ends) - MOMENT) if ends else now + chance.choice([timedelta(hours=30), timedelta(days=40), FAR])
+    until = (min(ends) - MOMENT) if ends else now + chance.choice(histories.SPANS)
     return local(until, now) if until > now else None
 
 

@@ -1,56 +1,32 @@
-"""Whatever happens in whatever order, the refreshed members are those of a full evaluation."""
+"""Whatever happens in whatever order, the refreshed members are those of a full evaluation.
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+One example is a tree of random conditions over a random history, asked at some seventy ticks in sixty days that cross a
+change of the clock. A history serves several trees at once, which may ask for each other's members. Some examples run
+each time; `pytest tests/segments/test_property.py --hypothesis-profile=thorough` runs 500.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+from random import Random
 
 import pytest
-from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from django.db import connection, transaction
+from hypothesis import given
 from hypothesis import strategies as st
 
-from loyaltyflow.store.events import happened
-from loyaltyflow.store.models import Customer, Event, Order
+from loyaltyflow.store.models import Event
 from segments import refresh
-from segments.conditions.all_of import AllOf
-from segments.conditions.any_of import AnyOf
-from segments.conditions.customer_field import CustomerField
-from segments.conditions.has_consent import HasConsent
-from segments.conditions.in_segment import InSegment
-from segments.conditions.joined_loyalty import JoinedLoyalty
-from segments.conditions.made_purchase import Count, MadePurchase
-from segments.conditions.none_of import NoneOf
-from segments.models import Membership, Segment
-from tests import factories
+from segments.exchange import dumped
+from segments.models import Membership, Recheck, Segment
 
-from .tree import grow, segment
+from . import histories, plain
+from .moments import MOMENT, walk
+from .population import Facts, found, happen, judged, known, next_event, populate
+from .trees import Plain, forests, name_of, planted
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# The clock goes back on November 1 and the steps lead across it.
-START = datetime(2026, 10, 27, 12, tzinfo=ZoneInfo("America/New_York"))
-PEOPLE = 3
-who, hours = st.integers(0, PEOPLE - 1), st.integers(-80, 60)
-facts = st.one_of(
-    st.tuples(st.just("order"), who, hours),
-    st.tuples(st.just("refund"), who, st.integers(0, 60)),
-    st.tuples(st.just("move"), who, st.sampled_from(["MA", "NH", ""])),
-    st.tuples(st.just("consent"), who, st.sampled_from(["opted_in", "opted_out"])),
-    st.tuples(st.just("join"), who, hours),
-    st.tuples(st.just("leave"), who, st.just(0)),
-)
-steps = st.lists(st.tuples(st.lists(facts, max_size=3), st.integers(1, 80)), min_size=1, max_size=6)
-
-
-def plant_segments() -> None:
-    made = segment(MadePurchase.objects.create(operator=Count.NONE, window_days=2), "None in 2 days")
-    twice = segment(MadePurchase.objects.create(count=2, window_days=3), "Twice in 3 days")
-    segment(MadePurchase.objects.create(operator=Count.EXACTLY, count=1, window_days=1), "Once since yesterday")
-    segment(JoinedLoyalty.objects.create(window_days=2), "New members")
-    local = grow(AllOf, CustomerField.objects.create(value="MA"), HasConsent.objects.create())
-    segment(grow(AnyOf, local, InSegment.objects.create(other=twice)), "Local or often")
-    segment(
-        grow(NoneOf, InSegment.objects.create(other=made), MadePurchase.objects.create(operator="at_most", count=1)),
-        "A first name, judged last",
-    )
+PEOPLE, TREES = 4, 5
+seeds = st.integers(0, 2**32 - 1)
 
 
 def wipe() -> None:
@@ -58,58 +34,81 @@ def wipe() -> None:
         cursor.execute("TRUNCATE store_customer, store_feedreader, segments_segment, segments_condition CASCADE")
 
 
-def happen(fact: tuple, people: list[Customer], now: datetime, number: int) -> None:
-    kind, index, value = fact
-    one = people[index]
-    match kind:
-        case "order":
-            factories.order(one, now + timedelta(hours=value))
-        case "refund":
-            made = Order.objects.filter(customer=one, refunded_at=None).order_by("-completed_at").first()
-            if made:
-                at = now + timedelta(hours=value)
-                Order.objects.filter(pk=made.pk).update(refunded_at=at, refunded=made.net)
-                happened("order_refunded", one.pk, at, f"order_refunded:{made.pk}")
-        case "move":
-            Customer.objects.filter(pk=one.pk).update(state=value)
-            happened("customer_updated", one.pk, now, f"customer_updated:{number}")
-        case "consent":
-            factories.consent(one, now, value)
-            happened("consent_changed", one.pk, now, f"consent_changed:{number}")
-        case "join":
-            at = now + timedelta(hours=value)
-            Customer.objects.filter(pk=one.pk).update(loyalty_joined_at=at, loyalty_left_at=None)
-            happened("loyalty_joined", one.pk, now, f"loyalty_joined:{number}")
-        case "leave":
-            if Customer.objects.filter(pk=one.pk, loyalty_joined_at__lte=now).update(loyalty_left_at=now):
-                happened("loyalty_left", one.pk, now, f"loyalty_left:{number}")
+def plant(forest: list[Plain]) -> list[Segment]:
+    """A live segment of each tree, built with the next refresh; with its conditions at hand."""
+    for number, tree in enumerate(forest):
+        Segment.objects.create(name=name_of(number), root=planted(tree), is_active=True)
+    return Segment.objects.live().with_trees()
 
 
-def gone_astray(now: datetime) -> dict[str, tuple[list[str], list[str]]]:
-    found = {}
-    for each in Segment.objects.live().with_trees():
-        missing, extra = (list(rows.values_list("first_name", flat=True)) for rows in each.astray(now))
-        if missing or extra:
-            found[each.name] = (missing, extra)
-    return found
+def leaves_of(segments: list[Segment]) -> list:
+    return [leaf for each in segments for leaf in each.root.walk() if not leaf.takes_parts]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=steps)
-def test_a_refresh_equals_a_full_evaluation(steps):
+@given(forest=forests(TREES), seed=seeds)
+def test_a_refresh_equals_a_full_evaluation(forest, seed):
+    chance = Random(seed)
     wipe()
-    people = [factories.customer(first_name=f"Number {number}", state="MA") for number in range(PEOPLE)]
-    plant_segments()
-    now, number = START, 0
-    refresh.refresh(now)
-    for happening, onward in steps:
-        for fact in happening:
-            number += 1
-            happen(fact, people, now, number)
-        now = (now.astimezone(ZoneInfo("UTC")) + timedelta(hours=onward)).astimezone(START.tzinfo)
+    histories.furnish()
+    segments, ticks = plant(forest), walk(chance)
+    asked = leaves_of(segments) or [planted({"customer_field": {"value": "MA"}})]
+    with transaction.atomic():
+        people = populate(chance, PEOPLE, ticks[0], *asked)
+    for before, now in zip([ticks[0], *ticks], ticks, strict=False):
+        with transaction.atomic():
+            for moment in sorted(between(chance, before, now) for _ in range(chance.choice([0, 0, 1, 1, 2, 4]))):
+                happen(chance, chance.choice(people), moment, asked)
         refresh.refresh(now)
-        assert gone_astray(now) == {}
-        assert all(each.members_now == each.memberships.open().count() for each in Segment.objects.all())
-    stays = Membership.objects.exclude(joined_at=START).count()
-    assert Event.objects.filter(name="segment_entered").count() == stays
-    assert Event.objects.filter(name="segment_left").count() == Membership.objects.exclude(left_at=None).count()
+        facts = known()
+        judge(segments, facts, now)
+        nothing_changes_unseen(chance, segments, facts, now)
+    events_tell_each_move(ticks[0])
+
+
+def between(chance: Random, before: datetime, now: datetime) -> datetime:
+    """When the shop learns of something: after the last tick, up to this one."""
+    span = now.astimezone(UTC) - before.astimezone(UTC)
+    return (now.astimezone(UTC) - span * chance.choice([0, chance.random()])).astimezone(now.tzinfo)
+
+
+def judge(segments: list[Segment], facts: dict[int, Facts], now: datetime) -> None:
+    """The members are those of a full evaluation, in SQL and in plain Python."""
+    counted = dict(Segment.objects.values_list("pk", "members_now"))
+    for each in segments:
+        members = {pk for pk, of_one in facts.items() if is_in(of_one, each)}
+        whole, expected = found(each.root.q(now)), judged(each.root, facts, now)
+        where = (each.name, str(now), dumped(each.root))
+        assert (*where, "members", members - whole, whole - members) == (*where, "members", set(), set())
+        assert (*where, "plain", whole - expected, expected - whole) == (*where, "plain", set(), set())
+        assert counted[each.pk] == len(members)
+
+
+def is_in(facts: Facts, segment: Segment) -> bool:
+    return any(stay["segment_id"] == segment.pk and stay["left_at"] is None for stay in facts["stays"])
+
+
+def nothing_changes_unseen(chance: Random, segments: list[Segment], facts: dict[int, Facts], now: datetime) -> None:
+    """Up to the recheck, or to the customer's next event, each answer stays as it is."""
+    due = {(each.segment_id, each.customer_id): each.due_at for each in Recheck.objects.all()}
+    for each in segments:
+        pk = chance.choice(sorted(facts))
+        ends = [at for at in (due.get((each.pk, pk)), next_event(facts[pk], now)) if at]
+        until = min(ends) - MOMENT if ends else now.astimezone(UTC) + chance.choice(histories.SPANS)
+        if until > now:
+            later = plain.holds(each.root, facts[pk], until.astimezone(now.tzinfo))
+            where = (each.name, str(now), dumped(each.root), "until", str(until))
+            assert (*where, later) == (*where, is_in(facts[pk], each))
+
+
+def events_tell_each_move(built: datetime) -> None:
+    """One event for each entry and each leaving, at its time; none for those who were in from the start."""
+    told = Event.objects.filter(source=refresh.FOLLOWED).values_list(
+        "name", "properties__segment", "customer_id", "occurred_at"
+    )
+    moves: Counter = Counter()
+    for stay in Membership.objects.filter(segment__kind=Segment.Kind.DYNAMIC):
+        if stay.joined_at != built:
+            moves["segment_entered", stay.segment_id, stay.customer_id, stay.joined_at] += 1
+        if stay.left_at:
+            moves["segment_left", stay.segment_id, stay.customer_id, stay.left_at] += 1
+    assert Counter(told) == moves

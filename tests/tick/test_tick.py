@@ -115,7 +115,7 @@ def test_the_command_refuses_a_moment_before_the_last_tick(now: datetime) -> Non
 
 
 def test_the_command_says_what_it_expects(now: datetime) -> None:
-    with pytest.raises(CommandError, match="expects a moment such as 2026-11-23T14:00, not “yesterday”"):
+    with pytest.raises(CommandError, match="expects a moment such as 2026-11-23T14:00, .* not “yesterday”"):
         call_command("tick", "--now", "yesterday")
 
 

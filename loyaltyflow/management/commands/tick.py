@@ -35,10 +35,9 @@ class Command(BaseCommand):
     def _moment(self, text: str) -> datetime:
         """The moment that the text names; without an offset it is read on the store's clock."""
         try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            raise CommandError(f"--now expects a moment such as 2026-11-23T14:00, not “{text}”.") from None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=StoreSettings.load().zone)
+            moment = StoreSettings.load().moment(text)
+        except ValueError as error:
+            raise CommandError(f"--now {error}") from None
         last = TickRun.objects.order_by("-now").values_list("now", flat=True).first()
         if last and moment < last:
             raise CommandError(

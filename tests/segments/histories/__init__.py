@@ -26,6 +26,7 @@ HAPPENINGS: list[Happening] = []
 AIMED: dict[type[Condition], list[Aimed]] = {}
 FURNISHINGS: list[Callable[[], None]] = []
 DAYS = (0, 1, 2, 3, 7, 14, 21, 30, 90, 180)
+SPANS = (timedelta(minutes=5), timedelta(hours=30), timedelta(days=40), timedelta(days=400))
 numbers = count(1)
 
 
