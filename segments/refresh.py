@@ -12,7 +12,8 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, Event, FeedReader
@@ -97,6 +98,17 @@ def refresh(now: datetime) -> dict[str, int]:
             else:
                 counts.update(_follow(segment, news, now))
     return dict(counts)
+
+
+def mend(segments: list[Segment], now: datetime) -> dict[str, int]:
+    """What a refresh moved that judged everybody anew for the segments, counted their members and set every recheck."""
+    with transaction.atomic():
+        held = Segment.objects.select_for_update(no_key=True).filter(pk__any=[each.pk for each in segments])
+        ids = [each.pk for each in held]
+        members = Membership.objects.open().filter(segment=OuterRef("pk")).order_by().values("segment")
+        count = Coalesce(Subquery(members.values(count=Count("pk"))), 0)
+        Segment.objects.filter(pk__any=ids).update(built_from="", members_now=count)
+    return refresh(now)
 
 
 def activate(segments: SegmentQuerySet, now: datetime) -> int:
