@@ -31,18 +31,19 @@ class Sheet:
     header: list[str]
     reader: Any
     unreadable: dict[int, str] = field(default_factory=dict)  # why, by line
+    first_line: int = 2  # of the rows
 
     def batches(self) -> Iterator[tuple[list[int], list[list[str]]]]:
         """First line and cells of the next rows, so many at a time; a row without cells is blank or `unreadable`."""
         while True:
             lines: list[int] = []
             rows: list[list[str]] = []
-            line = self.reader.line_num + 2  # the first line was read before
+            line = self.reader.line_num + self.first_line
             try:
                 for row in islice(self.reader, BATCH):
                     lines.append(line)
                     rows.append(row)
-                    line = self.reader.line_num + 2
+                    line = self.reader.line_num + self.first_line
             except csv.Error as error:
                 lines.append(line)
                 rows.append([])

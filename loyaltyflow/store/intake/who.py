@@ -51,10 +51,7 @@ def resolve(cursor: Any, context: Context, people: str) -> int:
     `people` selects line, source, external_id, email, phone and the time since when the customer is known. The answer
     stands in the table intake_people; a row without a customer named one in too many different ways.
     """
-    cursor.execute(TABLE)
-    cursor.execute(f"INSERT INTO intake_people (line, source, external_id, email, phone, at) {people}")
-    cursor.execute("ANALYZE intake_people")
-    _find(cursor)
+    find(cursor, people)
     for _ in range(ROUNDS):
         cursor.execute(LEAD)
         if not cursor.rowcount:
@@ -66,6 +63,17 @@ def resolve(cursor: Any, context: Context, people: str) -> int:
     cursor.execute(TELL, {"now": context.now})
     cursor.execute("SELECT count(*) FROM intake_people WHERE is_new")
     return int(cursor.fetchone()[0])
+
+
+def find(cursor: Any, people: str) -> None:
+    """Look for the customer of each row of the SELECT `people`, which is as `resolve` takes it, and make none.
+
+    The answer stands in the table intake_people, without a customer where there is none.
+    """
+    cursor.execute(TABLE)
+    cursor.execute(f"INSERT INTO intake_people (line, source, external_id, email, phone, at) {people}")
+    cursor.execute("ANALYZE intake_people")
+    _find(cursor)
 
 
 def _find(cursor: Any) -> None:
