@@ -1,12 +1,14 @@
 """The few things that PostgreSQL does in one statement and the ORM has no words for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connections, models
+from django.db import OperationalError, connection, connections, models, transaction
 from django.db.models.constants import OnConflict
 from django.db.models.functions import Cast
+from psycopg.errors import QueryCanceled
 
 
 class InArray(models.Lookup):
@@ -92,6 +94,26 @@ def oldest_running_transaction(using: str = "default") -> int:
     with connections[using].cursor() as cursor:
         cursor.execute(OLDEST_RUNNING)
         return int(cursor.fetchone()[0])
+
+
+class TooSlow(Exception):
+    """A statement took longer than it was given."""
+
+
+@contextmanager
+def time_limit(milliseconds: int) -> Iterator[None]:
+    """Raises TooSlow, with what the block wrote taken back, if one of its statements takes longer than that."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('statement_timeout')")
+            [before] = cursor.fetchone()
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(milliseconds)])
+            yield
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TooSlow(f"It took longer than {milliseconds:,} ms.") from error
+        raise
 
 
 def compiled(rows: models.QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:

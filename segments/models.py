@@ -1,21 +1,27 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from hashlib import sha256
 from json import dumps
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
 
 from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
 from .conditions import Condition
+from .conditions.all_of import AllOf
 from .conditions.base import Explanation, plant
+from .conditions.groups import by_itself
 from .memberships import Membership, Recheck
 from .uploads import RejectedRow, Upload
+from .uses import Use
 
-__all__ = ["Membership", "Recheck", "RejectedRow", "Segment", "Upload"]
+__all__ = ["Membership", "Recheck", "RejectedRow", "Segment", "Upload", "Use"]
 
 
 class SegmentQuerySet(models.QuerySet["Segment"]):
@@ -35,15 +41,27 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Static segments that customers can be put into."""
         return self.shown().filter(kind=Segment.Kind.STATIC)
 
-    def with_trees(self) -> list["Segment"]:
-        """The segments, each with its whole condition tree; the statements depend only on the types in the trees."""
-        found = list(self)
-        tops = Condition.objects.filter(pk__any=[each.root_id for each in found if each.root_id])
-        roots = {top.pk: top for top in tops}
-        plant(roots.values())
+    def with_trees(self, *also: str) -> list["Segment"]:
+        """The segments, each with its whole condition tree; the statements depend only on the types in the trees.
+
+        With "draft", also the tree that staff are changing.
+        """
+        found, names = list(self), ["root", *also]
+        ids = {getattr(each, f"{name}_id") for each in found for name in names} - {None}
+        tops = {top.pk: top for top in Condition.objects.filter(pk__any=sorted(ids))}
+        plant(tops.values())
         for each in found:
-            each.root = roots.get(each.root_id) if each.root_id else None
+            for name in names:
+                setattr(each, name, tops.get(getattr(each, f"{name}_id")))
         return found
+
+    @transaction.atomic
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the segments and the conditions that only they ask."""
+        trees = [pk for pair in self.values_list("root", "draft") for pk in pair if pk]
+        done = super().delete()
+        fell(trees)
+        return done
 
 
 class Segment(models.Model):
@@ -64,6 +82,18 @@ class Segment(models.Model):
     root = models.OneToOneField(
         Condition, on_delete=models.PROTECT, null=True, blank=True, related_name="segment", verbose_name="condition"
     )
+    # What staff are changing: there only while something is not saved, and one for all of them.
+    draft = models.OneToOneField(
+        Condition, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="draft_of"
+    )
+    draft_changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    draft_changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    saved_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When a draft became the root.")
+    saved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     is_active = models.BooleanField("active", default=False, help_text="Members are kept up to date each minute.")
     built_at = models.DateTimeField("built", null=True, blank=True, editable=False)
     built_from = models.CharField(
@@ -75,13 +105,16 @@ class Segment(models.Model):
     archived_at = models.DateTimeField("archived", null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Each tells what asks who is in the segment; the apps above add theirs.
+    uses: ClassVar[list[Callable[["Segment"], Iterable[Use]]]] = []
+
     objects = SegmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="static", root__isnull=True) | Q(kind="dynamic"),
+                condition=Q(kind="static", root__isnull=True, draft__isnull=True) | Q(kind="dynamic"),
                 name="a_static_segment_has_no_condition",
             ),
             models.CheckConstraint(
@@ -104,6 +137,54 @@ class Segment(models.Model):
         self.must_be_static()
         if self.archived_at:
             raise ValidationError(f"“{self}” is archived. Bring it back first, or choose another segment.")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete it and the conditions that only it asks."""
+        trees = [pk for pk in (self.root_id, self.draft_id) if pk]
+        with transaction.atomic():
+            done = super().delete(*args, **kwargs)
+            fell(trees)
+        return done
+
+    def used_by(self) -> list[Use]:
+        """What asks who is in it, the live ones first."""
+        return sorted((use for tell in Segment.uses for use in tell(self)), key=lambda use: not use.is_live)
+
+    def archive(self, now: datetime) -> bool:
+        """Whether it was put away just now, as nothing uses it; its members are no longer kept up to date.
+
+        Raises ValidationError with what uses it.
+        """
+        if used := self.used_by():
+            raise ValidationError(
+                f"“{self}” is used by {words.plain(words.listed(used, 'and'))}. Detach it there first."
+            )
+        rows = Segment.objects.filter(pk=self.pk, archived_at=None)
+        archived = rows.update(archived_at=now, is_active=False, built_at=None, built_from="")
+        self.refresh_from_db(fields=["archived_at", "is_active", "built_at", "built_from"])
+        return archived == 1
+
+    def bring_back(self) -> bool:
+        """Whether it was archived and is on the lists again, not active."""
+        back = Segment.objects.filter(pk=self.pk, archived_at__isnull=False).update(archived_at=None)
+        self.refresh_from_db(fields=["archived_at"])
+        return back == 1
+
+    def edited(self) -> Condition:
+        """The top group of the tree that staff see in the editor: the draft's, or the saved one's if there is none.
+
+        It is not stored if there are no conditions yet, or only one that stands in no group.
+        """
+        tree = self.draft or self.root
+        if tree is not None and tree.takes_parts:
+            return tree
+        top = AllOf()
+        top.__dict__["_parts"] = [tree] if tree else []
+        return top
+
+    def holds_everybody(self) -> bool:
+        """Whether it has groups without conditions where conditions should be, so that nobody would be left out."""
+        return self.kind == self.Kind.DYNAMIC and self.root is not None and by_itself(self.root) is True
 
     def summary(self) -> str:
         """Who is in it, in words."""
@@ -138,9 +219,33 @@ class Segment(models.Model):
         rests_on = [each.rests_on() for each in self.root.walk()] if self.root else []
         return sha256(dumps([str(now.tzinfo), wording, rests_on]).encode()).hexdigest()
 
-    def astray(self, now: datetime) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
-        """Customers who belong in it at `now` but are not in, and those who are in but do not belong."""
+    def astray(
+        self, now: datetime, tree: Condition | None = None
+    ) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
+        """Customers who belong in it at `now` but are not in, and those who are in but do not belong.
+
+        By its own conditions, or by those of `tree`.
+        """
         stay = Exists(self.memberships.at(now).filter(customer=OuterRef("pk")))
-        matching = self.matching(now)
+        matching = Customer.objects.filter(tree.q(now)) if tree else self.matching(now)
         missing = matching.exclude(stay)
         return missing, Customer.objects.filter(stay).exclude(Exists(matching.filter(pk=OuterRef("pk"))))
+
+
+def fell(tops: Iterable[int]) -> None:
+    """Delete the trees with these ids at their tops."""
+    known = list(tops)
+    if known:
+        Condition.objects.filter(Q(pk__in=known) | Q(tree__in=known)).delete()
+
+
+def _asking_segments(segment: Segment) -> Iterable[Use]:
+    """The other segments whose conditions, or drafts of them, ask who is in this one."""
+    for each in Segment.objects.exclude(pk=segment.pk).with_trees("draft"):
+        trees = [tree for tree in (each.root, each.draft) if tree]
+        if any(segment.pk in tree.segments() for tree in trees):
+            url = reverse("admin:segments_segment_change", args=[each.pk])
+            yield Use("segment", each.name, url, each.is_active, segment=each.pk)
+
+
+Segment.uses.append(_asking_segments)

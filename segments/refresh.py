@@ -48,7 +48,7 @@ told AS (
     SELECT name, customer_id, %s, %s, name || ':' || %s || ':' || customer_id || ':' || %s,
         jsonb_build_object('segment', %s)
     FROM (
-        SELECT 'segment_entered' AS name, customer_id FROM entered
+        SELECT 'segment_entered' AS name, customer_id FROM entered WHERE %s
         UNION ALL SELECT 'segment_left', customer_id FROM departed
     ) AS moved
     WHERE %s
@@ -90,6 +90,7 @@ def refresh(now: datetime) -> dict[str, int]:
         if events.query.is_empty():
             return dict(counts)
         segments = Segment.objects.live().select_for_update(no_key=True).with_trees()
+        now = max([now, *(each.built_at.astimezone(now.tzinfo) for each in segments if each.built_at)])
         news = _news(events) if segments else []
         for segment in _in_order(segments):
             if segment.built_at is None:
@@ -114,12 +115,36 @@ def mend(segments: list[Segment], now: datetime) -> dict[str, int]:
 def activate(segments: SegmentQuerySet, now: datetime) -> int:
     """The number of segments that are kept up to date from now on; each is built, without events."""
     with transaction.atomic():
-        asleep = segments.filter(is_active=False).select_for_update(no_key=True).with_trees()
+        asleep = segments.shown().filter(is_active=False).select_for_update(no_key=True).with_trees()
         Segment.objects.filter(pk__any=[each.pk for each in asleep]).update(is_active=True)
         for each in _in_order([each for each in asleep if each.kind == Segment.Kind.DYNAMIC]):
             _build(each, now)
         _ask_again({each.pk for each in asleep})
     return len(asleep)
+
+
+def affected_by(segment: Segment) -> list[Segment]:
+    """The segment, if it is kept up to date, and those that ask for it, directly or not; held, in order."""
+    live = _in_order(Segment.objects.live().exclude(built_at=None).with_trees())
+    affected = {segment.pk}
+    for each in live:  # those that each asks for come before it
+        if affected.intersection(each.asks_for()):
+            affected.add(each.pk)
+    rows = Segment.objects.live().exclude(built_at=None).filter(pk__any=sorted(affected))
+    return list(_in_order(rows.select_for_update(no_key=True).with_trees()))
+
+
+def take_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> int:
+    """How many of the customers came in just now; each entry is an event, and nobody leaves."""
+    return _move(segment, customers, [], now, FOLLOWED, leaves=False)["entered"]
+
+
+def rejudge(segment: Segment, now: datetime, tells_entries: bool) -> dict[str, int]:
+    """How many entered and left when everybody was judged by the conditions it has now; each leaving is an event."""
+    moved = _move(segment, segment.matching(now), None, now, FOLLOWED, tells_entries=tells_entries)
+    _schedule(segment, None, now)
+    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
+    return moved
 
 
 def _ask_again(built: set[int]) -> None:
@@ -194,20 +219,29 @@ def _among(customers: QuerySet[Customer], candidates: Candidates) -> QuerySet[Cu
 
 
 def _move(
-    segment: Segment, matching: QuerySet[Customer], candidates: Candidates, now: datetime, source: str | None
+    segment: Segment,
+    matching: QuerySet[Customer],
+    candidates: Candidates,
+    now: datetime,
+    source: str | None,
+    leaves: bool = True,
+    tells_entries: bool = True,
 ) -> dict[str, int]:
     """How many entered and left: those of `matching` come in, the other candidates go out, in one statement.
 
-    With a source, each is an event.
+    With a source, each is an event, entries only if they are to be told. Without `leaves`, who comes in is no candidate
+    for leaving.
     """
     try:
         select, known = compiled(matching.values("pk"))
     except EmptyResultSet:
         select, known = "SELECT id FROM store_customer WHERE false", ()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
-    parameters: list[Any] = [*known, pk, candidates, candidates, pk, now, now, pk, candidates, candidates]
+    inside = candidates if leaves else None
+    parameters: list[Any] = [*known, pk, inside, inside, pk, now, now, pk, candidates, candidates]
+    told: list[Any] = [now, source, pk, moment, pk, tells_entries, source is not None]
     with connection.cursor() as cursor:
-        cursor.execute(MOVE.format(matching=select), [*parameters, now, source, pk, moment, pk, source is not None])
+        cursor.execute(MOVE.format(matching=select), [*parameters, *told])
         entered, left = cursor.fetchone()
     if entered != left:
         Segment.objects.filter(pk=pk).update(members_now=F("members_now") + entered - left)

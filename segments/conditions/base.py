@@ -55,12 +55,20 @@ class Condition(PolymorphicModel):
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+    copy_of = models.BigIntegerField(
+        null=True, editable=False, help_text="The number of the row for which it stands in a segment's draft."
+    )
 
     class Meta:
         ordering = ["position", "pk"]
 
     def __str__(self) -> str:
         return str(self.get_real_instance().summary())
+
+    @property
+    def number(self) -> int:
+        """What pages call the row: the same in a segment's draft as in its saved tree, however often it is saved."""
+        return self.copy_of or self.pk or 0
 
     @classmethod
     def type_name(cls) -> str:

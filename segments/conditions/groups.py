@@ -48,3 +48,13 @@ def earliest(instants: Iterable[Combinable | None]) -> Combinable | None:
     if len(known) < 2:
         return known[0] if known else None
     return Least(*known)
+
+
+def by_itself(condition: Condition) -> bool | None:
+    """The answer that the tree gives whoever is asked, because of groups without conditions; None if it depends."""
+    if not condition.takes_parts:
+        return None
+    answers = [by_itself(part) for part in condition.parts()]
+    at_worst = condition.holds([bool(answer) for answer in answers])
+    at_best = condition.holds([answer is not False for answer in answers])
+    return at_worst if at_worst == at_best else None

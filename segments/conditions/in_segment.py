@@ -36,7 +36,7 @@ class InSegment(Condition):
         if self.other_id is None:
             return
         top = self if self.parent is None else self.parent.tree or self.parent
-        own: Segment | None = getattr(top, "segment", None)
+        own: Segment | None = getattr(top, "segment", None) or getattr(top, "draft_of", None)
         path = own and _path(self.other, own)
         if own and path:
             steps = ", and ".join(f"“{one}” asks for “{two}”" for one, two in zip(path, path[1:], strict=False))
