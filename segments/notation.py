@@ -38,10 +38,22 @@ def documents(text: str | bytes) -> list[tuple[Any, Lines]]:
         ) from error
 
 
-def written(*plain: dict[str, Any]) -> str:
-    """The plain values as YAML, a document each; what another program could take for something else is in quotes."""
-    several = len(plain) > 1
-    return yaml.dump_all(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, explicit_start=several)
+def written(*plain: dict[str, Any], in_a_line: bool = False) -> str:
+    """The plain values as YAML, a document each; what another program could take for something else is in quotes.
+
+    `in_a_line` keeps all but the outermost level in the line, as {…}.
+    """
+    many, width = len(plain) > 1, 10_000 if in_a_line else 110
+    flow = None if in_a_line else False
+    return yaml.dump_all(
+        plain,
+        Dumper=_Dumper,
+        default_flow_style=flow,
+        sort_keys=False,
+        allow_unicode=True,
+        width=width,
+        explicit_start=many,
+    )
 
 
 class _Loader(yaml.SafeLoader):

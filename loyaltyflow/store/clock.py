@@ -1,7 +1,9 @@
 """The store's clock and ways of writing, for the time of one request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -9,11 +11,27 @@ from django.utils import timezone
 from .settings import StoreSettings
 
 _current: ContextVar[StoreSettings | None] = ContextVar("store", default=None)
+_present: ContextVar[datetime | None] = ContextVar("present", default=None)
 
 
 def store() -> StoreSettings:
     """The store's settings, read once for each request; outside of one they are read each time."""
     return _current.get() or StoreSettings.load()
+
+
+def present() -> datetime:
+    """The moment at which what is written is read: now, unless it is written as of another one."""
+    return _present.get() or timezone.now()
+
+
+@contextmanager
+def written_as_of(moment: datetime) -> Iterator[None]:
+    """What is written in the block is written as of the moment: days of other years than its own with their year."""
+    before = _present.set(moment)
+    try:
+        yield
+    finally:
+        _present.reset(before)
 
 
 class StoreClock:

@@ -7,9 +7,8 @@ import phonenumbers
 from babel.dates import format_interval, format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal, format_percent
 from django import template
-from django.utils import timezone
 
-from ..clock import store
+from ..clock import present, store
 
 register = template.Library()
 NONE = "–"
@@ -101,7 +100,7 @@ def day(value: date | None) -> str:
         return NONE
     settings = store()
     local = settings.local(value).date() if isinstance(value, datetime) else value
-    this_year = settings.local(timezone.now()).year
+    this_year = settings.local(present()).year
     return str(format_skeleton("MMMd" if local.year == this_year else "yMMMd", local, locale=settings.locale))
 
 
