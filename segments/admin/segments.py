@@ -16,10 +16,11 @@ from .. import refresh
 from ..conditions.all_of import AllOf
 from ..conditions.base import prefetch_references
 from ..models import Segment, SegmentQuerySet
-from . import page
+from . import editor, page
 
 # The modules with further pages about a segment; the paths of each go before the admin's own.
 PAGES = [
+    editor,
     page,
 ]
 

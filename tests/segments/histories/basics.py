@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from loyaltyflow.store.models import Channel, Consent, Customer, Order, OrderLine, Product, Refund
+from loyaltyflow.store.models import Channel, Consent, Customer, Order, OrderLine, Product
 
 from . import happening, numbers, some_moment, tell
 
@@ -83,17 +83,9 @@ def refund(chance: Random, customer: Customer, at: datetime, now: datetime) -> N
     """The whole of an order is paid back."""
     made = _one(chance, Order.objects.filter(customer=customer, refunded_at=None).exclude(completed_at=None))
     if made:
-        made.refunded_at = max(at, made.completed_at)
-        _pay_back(made, made.net - made.refunded, made.refunded_at)
-
-
-@happening
-def refund_a_part(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
-    """A third of an order is paid back, after which it is still a purchase."""
-    made = _one(chance, Order.objects.filter(customer=customer, refunded_at=None).exclude(completed_at=None))
-    part = made and (made.net / 3).quantize(Decimal("0.01"))
-    if made and part and made.refunded + part < made.net:
-        _pay_back(made, part, max(at, made.completed_at))
+        made.refunded_at, made.refunded = max(at, made.completed_at), made.net
+        made.save(update_fields=["refunded_at", "refunded"])
+        tell("order_refunded", customer, made.refunded_at, order=made.pk, net=str(made.net))
 
 
 @happening
@@ -112,18 +104,7 @@ def correct(chance: Random, customer: Customer, at: datetime, now: datetime) -> 
     if made:
         made.lines.all().delete()
         _fill(chance, made)
-        _tell_corrected(made, customer, now)
-
-
-@happening
-def hand_over(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
-    """An order turns out to be another customer's."""
-    made = _one(chance, Order.objects.filter(customer=customer))
-    if made:
-        made.customer = chance.choice(list(Customer.objects.order_by("pk")))
-        made.save(update_fields=["customer"])
-        for whose in {customer, made.customer}:
-            _tell_corrected(made, whose, now)
+        tell("order_updated", customer, now, order=made.pk, net=str(made.net))
 
 
 @happening
@@ -200,22 +181,6 @@ def _fill(chance: Random, made: Order) -> None:
     OrderLine.objects.bulk_create(lines)
     made.net = sum(line.net for line in lines)
     made.save(update_fields=["net"])
-
-
-def _pay_back(made: Order, amount: Decimal, at: datetime) -> None:
-    if amount:
-        Refund.objects.create(order=made, amount=amount, at=at)
-    made.refunded += amount
-    made.save(update_fields=["refunded", "refunded_at"])
-    tell("order_refunded", made.customer, at, order=made.pk, net=str(made.net))
-
-
-def _tell_corrected(made: Order, whose: Customer, now: datetime) -> None:
-    """Now, and once more when a time comes that is known ahead."""
-    ahead = [made.placed_at, made.completed_at, made.cancelled_at, made.refunded_at]
-    back = made.refunds.values_list("at", flat=True)
-    for moment in {now, *(each for each in (*ahead, *back) if each and each > now)}:
-        tell("order_updated", whose, moment, order=made.pk, net=str(made.net))
 
 
 def _earlier(at: datetime, now: datetime) -> datetime:

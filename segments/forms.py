@@ -1,0 +1,278 @@
+"""The form of one condition, built from what its type says about itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from babel.dates import format_skeleton
+from django import forms
+from django.db import models
+
+from loyaltyflow.store.clock import store
+
+from .comparisons.dates import ComparesDate
+from .comparisons.window import InWindow
+from .conditions import Condition
+from .exchange import own_fields
+from .lookups import Lookup, RowField
+
+FEW = 40  # so many rows, and they are a list to choose from; more are searched
+WINDOW = ("window_days", "since", "until", "since_own")
+WHEN = {  # sort of time → label, and the columns of InWindow that it asks for
+    "ever": ("Ever", set()),
+    "past": ("In the past", {"window_days"}),
+    "between": ("Between two dates", {"since", "until"}),
+    "since": ("Since a date", {"since"}),
+    "until": ("Up to a date", {"until"}),
+    "own": ("Since a day of their own", {"since_own"}),
+}
+# Operators whose number has its unit behind it, so that both read as one sentence: In the past [21] days.
+SAID = {
+    "past_days": "In the past",
+    "next_days": "In the next",
+    "more_than_days_ago": "More than so long ago",
+    "more_than_days_ahead": "More than so long ahead",
+}
+
+
+@dataclass
+class Part:
+    """One input of a clause: what stands before and after it, and with which values of another it is asked for."""
+
+    field: forms.BoundField
+    unit: str = ""
+    before: str = ""
+    asked_with: str = ""
+    values: str = ""
+    is_number: bool = False
+    is_hidden: bool = False
+    suggestions: list[str] = dataclass_field(default_factory=list)
+
+    @property
+    def is_select(self) -> bool:
+        return isinstance(self.field.field.widget, forms.Select)
+
+
+@dataclass
+class Clause:
+    """One line of the form: a label over one input or several."""
+
+    label: str
+    parts: list[Part]
+    is_optional: bool = False
+    leads: str = ""
+
+    @property
+    def errors(self) -> list[str]:
+        return [str(error) for part in self.parts for error in part.field.errors]
+
+    @property
+    def first(self) -> Part:
+        return self.parts[0]
+
+    @property
+    def is_check(self) -> bool:
+        return len(self.parts) == 1 and isinstance(self.first.field.field.widget, forms.CheckboxInput)
+
+
+class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a type of condition asks; fields that do not matter, given the others, are neither shown nor read."""
+
+    instance: Condition
+
+    def __init__(self, *args: Any, now: datetime, address: str = "", offered: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+        self.kind = type(self.instance)
+        self.asked_with = {name: rule for name, rule in self.kind.asked_with.items() if name in self.fields}
+        if issubclass(self.kind, InWindow):
+            self._ask_when()
+        for name, field in self.fields.items():
+            self._dress(name, field, address, offered or {})
+        if self.is_bound:
+            self.data = {key: value for key, value in self.data.items() if self._is_read(key)}
+
+    def _ask_when(self) -> None:
+        """One choice over the columns of the window, of which only one sort is asked for."""
+        choices = [(name, label) for name, (label, _) in WHEN.items()]
+        when = forms.ChoiceField(choices=choices, label="When", initial=_when(self.instance))
+        at = next(place for place, name in enumerate(self.fields) if name in WINDOW)
+        names = list(self.fields)
+        self.fields["when"] = when
+        self.order_fields([*names[:at], "when", *names[at:]])
+        for column in WINDOW:
+            self.asked_with[column] = ("when", {name for name, (_, asked) in WHEN.items() if column in asked})
+
+    def _dress(self, name: str, field: forms.Field, address: str, offered: dict[str, Any]) -> None:
+        if name == "operator" and str(field.label).lower() == "operator":
+            field.label = "When" if issubclass(self.kind, ComparesDate) else "Value"
+        label = str(field.label or name).lower()
+        field.error_messages["required"] = f"Say which {label}." if _is_choice(field) else f"Fill in the {label}."
+        field.widget.attrs |= {"autocomplete": "off", "aria-label": str(field.label)}
+        if name in self.asked_with and name in WINDOW:
+            field.required = False  # the window says by itself what is missing
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = offered.get(name, field.queryset)
+            field.empty_label = "Choose one" if field.required else f"Any {label}"
+            if isinstance(field, RowField) and isinstance(field.widget, Lookup):
+                field.widget.address = f"{address}options/{self.kind.type_name()}/{name}/"
+                field.widget.attrs["placeholder"] = f"Any {label}" if not field.required else f"Search for a {label}"
+        elif isinstance(field, forms.TypedChoiceField):
+            field.choices = [
+                *([] if field.required else [("", f"Any {label}")]),
+                *[(value, _begun(SAID.get(value, text))) for value, text in _options(field) if value != ""],
+            ]
+        elif isinstance(field, (forms.IntegerField, forms.DecimalField)):
+            field.widget = forms.TextInput({**field.widget.attrs, "inputmode": "decimal"})
+            field.error_messages["invalid"] = "Write a number in digits, such as 21."
+            self._plain(name)
+        elif isinstance(field, forms.DateField):
+            field.widget = forms.DateInput({**field.widget.attrs, "type": "date"}, format="%Y-%m-%d")
+        elif name in self.kind.suggestions:
+            field.widget.attrs["list"] = f"id_{name}_known"
+        elif isinstance(field.widget, forms.Textarea):
+            field.widget.attrs["rows"] = 3
+
+    def _plain(self, name: str) -> None:
+        """Write a number without the noughts that its column keeps: 200, not 200.000."""
+        value = self.initial.get(name, self.fields[name].initial)
+        if isinstance(value, Decimal):
+            self.initial[name] = f"{value.normalize():f}"
+
+    def _is_read(self, key: str) -> bool:
+        name = key.removesuffix("_text") if key.removesuffix("_text") in self.fields else key
+        return self.asks(name, self.data)
+
+    def asks(self, name: str, said: Any) -> bool:
+        """Whether the field matters, given what is said in the others."""
+        if name not in self.asked_with:
+            return True
+        other, values = self.asked_with[name]
+        return self.asks(other, said) and str(said.get(other, "")) in {str(each) for each in values}
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or {}
+        if "when" in self.fields:
+            for column in WINDOW:
+                if not self.asks(column, said):
+                    said[column] = "" if column == "since_own" else None
+            for column in WHEN[said.get("when") or "ever"][1]:
+                if not said.get(column) and said.get(column) != 0 and column not in self.errors:
+                    self.add_error(column, _missing(column))
+        return said
+
+    def clauses(self) -> list[Clause]:
+        """The lines of the form, each with the inputs that belong together."""
+        said = self.data if self.is_bound else {name: self[name].value() for name in self.fields}
+        drawn: dict[str, Clause] = {}
+        for name, field in self.fields.items():
+            home = self._home(name)
+            part = self._part(name, said, is_first=home not in drawn)
+            if home in drawn and home != name:
+                drawn[home].parts.append(part)
+            else:
+                alone = not field.required and name != "when"
+                drawn[name] = Clause(str(field.label or name), [part], is_optional=alone)
+        for clause in drawn.values():
+            clause.leads = self._leads(clause)
+        return list(drawn.values())
+
+    def _home(self, name: str) -> str:
+        """The field in whose line the field stands: the one that decides whether it is asked for, or its own."""
+        if name not in self.asked_with or isinstance(self.fields[name], RowField):
+            return name
+        return self._home(self.asked_with[name][0])
+
+    def _part(self, name: str, said: Any, is_first: bool) -> Part:
+        field, (other, values) = self.fields[name], self.asked_with.get(name, ("", set()))
+        is_number = isinstance(field, (forms.IntegerField, forms.DecimalField))
+        label = str(field.label or "")
+        known = self.kind.suggestions[name]() if name in self.kind.suggestions else []
+        return Part(
+            self[name],
+            suggestions=known,
+            unit=self.kind.units.get(name, ""),
+            before=label if not is_first and label.lower() in {"and", "from", "to"} else "",
+            asked_with=other,
+            values=" ".join(sorted(str(each) for each in values)),
+            is_number=is_number,
+            is_hidden=not self.asks(name, said),
+        )
+
+    def _leads(self, clause: Clause) -> str:
+        """What the numbers of days in the line come to today."""
+        known = clause.first.field.name
+        if self.errors and self.is_bound:
+            return ""
+        if known == "when" and isinstance(self.instance, InWindow):
+            return _in_window(self.instance, self.now.date())
+        if known == "operator" and isinstance(self.instance, ComparesDate):
+            return _beside(self.instance, self.now.date())
+        return ""
+
+
+def condition_form(kind: type[Condition]) -> Callable[..., ConditionForm]:
+    """The form of the type; columns that name rows, of which there may be many, are searched."""
+    names = [each.name for each in own_fields(kind) if each.editable]
+    made: Any = forms.modelform_factory(kind, form=ConditionForm, fields=names, formfield_callback=_field)
+    return made
+
+
+def _field(column: Any, **options: Any) -> forms.Field | None:
+    if isinstance(column, models.ForeignKey):
+        rows = column.related_model._default_manager.all()
+        if rows[: FEW + 1].count() > FEW:
+            return column.formfield(**options, form_class=RowField)
+    return column.formfield(**options)
+
+
+def _options(field: Any) -> list[tuple[Any, str]]:
+    return [(value, str(text)) for value, text in field.choices]
+
+
+def _begun(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def _is_choice(field: forms.Field) -> bool:
+    return isinstance(field, (forms.ChoiceField, forms.ModelChoiceField))
+
+
+def _when(condition: Any) -> str:
+    set_ = {column for column in WINDOW if getattr(condition, column) not in (None, "")}
+    return next(name for name, (_, asked) in WHEN.items() if asked == set_)
+
+
+def _missing(column: str) -> str:
+    if column == "window_days":
+        return "Write how many days, such as 21."
+    return "Choose the day that it counts from." if column == "since_own" else "Choose a day."
+
+
+def _in_window(asked: InWindow, today: date) -> str:
+    if asked.window_days is None:
+        return ""
+    if asked.window_days == 0:
+        return f"Today, {written(today)}, store time."
+    return f"On or after {written(today - timedelta(days=asked.window_days))}, store time."
+
+
+def _beside(asked: ComparesDate, today: date) -> str:
+    """The days that a number of days means today."""
+    days = asked.days
+    sentences = {
+        "past_days": lambda: f"From {written(today - timedelta(days=days or 0))} to today, store time.",
+        "next_days": lambda: f"From today to {written(today + timedelta(days=days or 0))}, store time.",
+        "more_than_days_ago": lambda: f"Before {written(today - timedelta(days=days or 0))}, store time.",
+        "more_than_days_ahead": lambda: f"After {written(today + timedelta(days=days or 0))}, store time.",
+    }
+    return sentences[asked.operator]() if asked.operator in sentences and days is not None else ""
+
+
+def written(day: date) -> str:
+    """The day with its weekday: Mon, Nov 2, 2026."""
+    return str(format_skeleton("yMMMEd", day, locale=store().locale))
