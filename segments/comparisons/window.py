@@ -1,8 +1,8 @@
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import OuterRef, Q
 from django.db.models.expressions import Combinable
@@ -12,6 +12,8 @@ from loyaltyflow.store.templatetags.figures import day as written
 from loyaltyflow.words import number, strong
 
 from .dates import LONGEST, midnight
+
+DAYS = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(2999, 12, 31))]
 
 
 class CustomerDate(models.TextChoices):
@@ -33,8 +35,8 @@ class InWindow(models.Model):
     window_days = models.PositiveIntegerField(
         "in the past", null=True, blank=True, validators=[MaxValueValidator(LONGEST)], help_text="0: today."
     )
-    since = models.DateField("from", null=True, blank=True, help_text="The first day that counts.")
-    until = models.DateField("to", null=True, blank=True, help_text="The last day that counts.")
+    since = models.DateField("from", null=True, blank=True, validators=DAYS, help_text="The first day that counts.")
+    until = models.DateField("to", null=True, blank=True, validators=DAYS, help_text="The last day that counts.")
     since_own = models.CharField("since the customer", max_length=24, choices=CustomerDate.choices, blank=True)
 
     units: ClassVar[dict[str, str]] = {"window_days": "days"}

@@ -2,6 +2,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -182,8 +183,13 @@ class Condition(PolymorphicModel):
 
     def wording(self) -> list[Any]:
         """The whole tree as plain values: equal if and only if two trees ask the same in the same order."""
-        own = {name: str(value) for name, value in self.values().items()}
+        own = {name: _written(value) for name, value in self.values().items()}
         return [self._meta.label_lower, own, [part.wording() for part in self.parts()]]
+
+
+def _written(value: Any) -> str:
+    """The value as text; a number in one way only, whether it comes from a form or from the database: 2.5."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def plant(tops: Iterable[Condition]) -> None:

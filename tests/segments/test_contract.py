@@ -142,7 +142,7 @@ def flips_of(asked: Condition, now: datetime) -> dict[int, datetime | None]:
 def quiet_until(flip: datetime | None, event: datetime | None, now: datetime, chance: Random) -> datetime | None:
     """A moment up to which nothing may change: the last before the flip or the next event, or any far ahead."""
     ends = [each for each in (flip, event) if each]
-    until = (min(ends) - MOMENT) if ends else now + chance.choice(histories.SPANS)
+    until = (min(ends) - MOMENT) if ends else now.astimezone(UTC) + chance.choice(histories.SPANS)
     return local(until, now) if until > now else None
 
 

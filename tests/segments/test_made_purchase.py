@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -152,12 +152,50 @@ def test_purchases_of_1_4_and_6_days_ago_flip_a_week(_case, operator, count, day
     ("_case", "fields", "message"),
     [
         ("always true", {"count": 0}, "true of everybody"),
-        ("unknown category", {"category": "Cofee"}, "No product has the category “Cofee”"),
+        ("no SKU", {"skus": " , "}, "names no SKU"),
+        ("no code", {"discount": "code"}, "needs a code, such as SPRING10. None was given."),
+        ("two sorts of time", {"window_days": 3, "since": date(2026, 1, 1)}, "More than one time was given"),
+        ("wrong way round", {"since": date(2026, 2, 1), "until": date(2026, 1, 1)}, "write the earlier day first"),
     ],
 )
 def test_made_purchase_refuses(_case, fields, message):
     with pytest.raises(ValidationError, match=message):
         MadePurchase(**fields).full_clean()
+
+
+def test_a_product_stands_alone():
+    with pytest.raises(ValidationError, match="Leave either it or “brand” empty"):
+        MadePurchase(product=factories.product(), brand="Hill").full_clean()
+
+
+def test_what_the_shop_does_not_know_yet_is_warned_of_and_not_refused(now):
+    known = factories.product(category="Coffee", brand="Hill")
+    factories.order(factories.customer(), now, "20.00", known, channel="web", store_location="Salem")
+    asked = {"category": "Cofee", "channel": "wep", "store_location": "Salem", "skus": f"{known.sku}, NO-1"}
+    condition = MadePurchase(**asked)
+    condition.full_clean(exclude=["condition_ptr"])
+
+    assert condition.warnings() == [
+        "No product has the category “Cofee” yet. Check its spelling.",
+        "No order came through the channel “wep” yet. Check its spelling.",
+        "No product has the SKU “NO-1” yet. Check its spelling.",
+    ]
+    assert {name: offer() for name, offer in MadePurchase.suggestions.items()} == {
+        "category": ["Coffee"],
+        "brand": ["Hill"],
+        "channel": ["web"],
+        "store_location": ["Salem"],
+    }
+
+
+def test_a_split_shipment_counts_once(now):
+    who = factories.customer(first_name="Anna")
+    tea, mug = factories.product(), factories.product()
+    factories.order(who, now, "20.00", tea, mug, tea, shipped_at=now)
+
+    assert met_by(MadePurchase(count=1), now) == {"Anna"}
+    assert met_by(MadePurchase(count=2), now) == set()
+    assert met_by(MadePurchase(count=2, skus=f"{tea.sku}, {mug.sku}"), now) == set()
 
 
 def test_a_past_day_is_judged_by_what_was_known_then(now):

@@ -39,13 +39,13 @@ def number(condition, value):
     return (
         value is not None
         and {
-            "at_least": lambda: value >= condition.number,
-            "at_most": lambda: value <= condition.number,
-            "more_than": lambda: value > condition.number,
-            "less_than": lambda: value < condition.number,
-            "is": lambda: value == condition.number,
-            "is_not": lambda: value != condition.number,
-            "between": lambda: condition.number <= value <= condition.upper,
+            "at_least": lambda: value >= condition.value,
+            "at_most": lambda: value <= condition.value,
+            "more_than": lambda: value > condition.value,
+            "less_than": lambda: value < condition.value,
+            "is": lambda: value == condition.value,
+            "is_not": lambda: value != condition.value,
+            "between": lambda: condition.value <= value <= condition.upper,
         }[condition.operator]()
     )
 

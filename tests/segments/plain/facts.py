@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import F
 
-from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Tagging
+from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Refund, Tagging
 from segments.models import Membership
 
 Row = dict[str, Any]
@@ -34,6 +34,7 @@ TABLES: dict[str, Any] = {
         "product__brand",
         customer_id=F("order__customer_id"),
     ),
+    "refunds": lambda: Refund.objects.values("order_id", "amount", "at", customer_id=F("order__customer_id")),
     "events": lambda: Event.objects.values(),
     "consents": lambda: Consent.objects.values(),
     "taggings": lambda: Tagging.objects.values(),

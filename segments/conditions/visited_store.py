@@ -1,0 +1,50 @@
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db.models import Count, IntegerField, Subquery
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, TruncDate
+
+from loyaltyflow.store.models import Customer
+from loyaltyflow.words import number
+
+from ..comparisons.purchases import MeasuresPurchases, in_every_way
+from .base import Condition
+
+
+class VisitedStore(MeasuresPurchases, Condition):
+    """Has come to buy on so many different days.
+
+    A visit is a day on the store's calendar with at least one purchase: two orders on one day are one visit.
+    """
+
+    icon = "storefront"
+    shelf = "Purchases"
+    examples: ClassVar[list[dict[str, Any]]] = [
+        {"value": 2},
+        {"operator": "at_most", "value": 2, "window_days": 30},
+        {"operator": "more_than", "value": 1, "channel": "till"},
+        {"operator": "less_than", "value": 3, "window_days": 90},
+        {"operator": "is", "value": 1, "window_days": 0},
+        {"operator": "is_not", "value": 1},
+        {"operator": "between", "value": 2, "upper": 5},
+        *in_every_way(value=1),
+    ]
+
+    class Meta:
+        verbose_name = "visits"
+
+    def amount(self, now: datetime) -> Combinable:
+        days = Count(TruncDate("completed_at", tzinfo=now.tzinfo), distinct=True)
+        orders = self.purchases(now).order_by().values("customer")
+        return Coalesce(Subquery(orders.values(days=days)), 0, output_field=IntegerField())
+
+    def without(self) -> bool:
+        return self.met_by(Decimal(0))
+
+    def phrase(self) -> str:
+        return f"came to buy{self.of_what('for')} on {self.said_of('day')}{self.when()}"
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        return number(self.measured(customer, now), "day with a purchase", "days with a purchase")
