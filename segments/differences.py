@@ -33,6 +33,22 @@ def parents(top: Condition) -> dict[int, Condition]:
     return {part.pk: each for each in top.walk() for part in each.parts()}
 
 
+def recognise(tree: Condition, saved: Condition) -> None:
+    """Let each row of a tree that is not stored stand for a row of the saved one that says the same, if one does."""
+    tree.copy_of = saved.number or None
+    free: dict[str, list[Condition]] = {}
+    for row in _below(saved):
+        free.setdefault(own_digest(row), []).append(row)
+    for row in _below(tree):
+        if alike := free.get(own_digest(row)):
+            known = alike.pop(0)
+            row.copy_of, row.changed_at, row.changed_by_id = known.number, known.changed_at, known.changed_by_id
+
+
+def _below(top: Condition) -> list[Condition]:
+    return [row for row in top.walk() if row is not top]
+
+
 def changes(segment: Segment) -> int:
     """How many rows of the draft were added, changed or moved, and how many of the saved rows are not in it."""
     if segment.draft is None:

@@ -21,7 +21,7 @@ from .conditions.any_of import AnyOf
 from .conditions.groups import Group
 from .conditions.none_of import NoneOf
 from .conflicts import Changed, Gone
-from .differences import changes, digest, find, own_digest, parents
+from .differences import changes, digest, find, own_digest, parents, recognise
 from .faults import completed
 from .models import Segment, fell
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 __all__ = ["Changed", "Gone", "add", "changes", "copy", "delete", "digest", "discard", "editable", "move", "negate"]
-__all__ += ["own_digest", "row", "save", "set_mode"]
+__all__ += ["own_digest", "replace", "row", "save", "set_mode"]
 
 
 def row(segment: Segment, number: int) -> Condition:
@@ -141,6 +141,19 @@ def negate(segment: Segment, number: int, by: "User | None", now: datetime) -> C
             _arrange(group, [wrap if part.pk == turned.pk else part for part in group.parts()])
             _arrange(wrap, [turned])
     return row(segment, number)
+
+
+def replace(segment: Segment, tree: Condition, by: "User | None", now: datetime) -> None:
+    """The draft says what the tree says, a group that is not stored; rows that say the same as before stay."""
+    with _editing(segment, by, now) as held:
+        former = held.draft
+        recognise(tree, Segment(root=held.root).edited())
+        for each in tree.walk():
+            if not each.copy_of:
+                each.changed_at, each.changed_by = now, by
+        Segment.objects.filter(pk=held.pk).update(draft=_planted(tree, None))
+        if former:
+            fell([former.pk])
 
 
 def discard(segment: Segment) -> bool:

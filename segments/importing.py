@@ -2,12 +2,38 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from . import documents
+from . import documents, drafts
+from .differences import digest
 from .documents import Document, Refused
 from .models import Segment
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+class What(StrEnum):
+    """What becomes of a segment of a file."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    SAME = "same"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a file does to one segment, in words."""
+
+    segment: Segment
+    what: What
+    summary: str
+    notes: list[str]
 
 
 @contextmanager
@@ -17,38 +43,99 @@ def tried(text: str | bytes) -> Iterator[list[Segment]]:
     Raises Refused with all that is wrong with the text.
     """
     with transaction.atomic():
-        yield placed(documents.read(text))
+        yield [document.segment for document in _placed(documents.read(text))]
         transaction.set_rollback(True)
 
 
-def placed(read: list[Document]) -> list[Segment]:
-    """The segment of each document, known or new, with the conditions that the document gives it, which are not saved.
+def rehearsed(text: str | bytes, now: datetime) -> list[Change]:
+    """What taking in the text would do; raises Refused with all that is wrong."""
+    with transaction.atomic():
+        changes = take_in(text, None, now)
+        transaction.set_rollback(True)
+    return changes
+
+
+def take_in(text: str | bytes, by: "User | None", now: datetime) -> list[Change]:
+    """What was done with each segment of the text; raises Refused with all that is wrong, and nothing changes.
+
+    New segments are not active. What the text says of the conditions of one that is here becomes its draft.
+    """
+    with transaction.atomic():
+        read = documents.read(text)
+        known = set(Segment.objects.filter(name__in=[each.segment.name for each in read]).values_list("pk", flat=True))
+        placed = [document.segment for document in _placed(read)]
+        return [_changed(each, by, now) if each.pk in known else _made(each) for each in placed]
+
+
+def _made(segment: Segment) -> Change:
+    change = _change(segment, What.NEW)
+    segment.root = segment.root and segment.root.copy()
+    segment.save(update_fields=["root"])
+    return change
+
+
+def _changed(said: Segment, by: "User | None", now: datetime) -> Change:
+    """Give the segment its description, and what is said of its conditions as its draft."""
+    [known] = Segment.objects.filter(pk=said.pk).with_trees("draft")
+    notes = []
+    if said.description.split() != known.description.split():
+        notes.append("Its description changes at once.")
+        Segment.objects.filter(pk=said.pk).update(description=said.description)
+    if said.root is None or digest(said.root) == digest(known.edited()):
+        return _change(said, What.CHANGED if notes else What.SAME, *notes)
+    if known.draft and digest(said.root) != digest(Segment(root=known.root).edited()):
+        notes.append(f"Replaces the unsaved changes of {known.draft_changed_by or 'somebody'}.")
+    elif known.draft:
+        notes.append(f"Takes back the unsaved changes of {known.draft_changed_by or 'somebody'}.")
+    change = _change(said, What.CHANGED, *notes)
+    drafts.replace(known, said.root, by, now)
+    return change
+
+
+def _change(segment: Segment, what: What, *notes: str) -> Change:
+    """The change in words, with what staff had better look at."""
+    warnings = [warning for row in (segment.root.walk() if segment.root else ()) for warning in row.warnings()]
+    return Change(segment, what, segment.summary(), [*notes, *warnings])
+
+
+def _placed(read: list[Document]) -> list[Document]:
+    """The documents, each with its segment, known or new, and with its conditions, which are not saved.
 
     New segments are saved without conditions first, so that others can name them: call it inside a transaction.
     """
     known = Segment.objects.in_bulk([each.segment.name for each in read], field_name="name")
+    reasons = []
     for document in read:
-        if found := known.get(document.segment.name):
-            document.segment = _told(document.segment, found)
+        found = known.get(document.segment.name)
+        reasons += _unlike(document, found) if found else []
+        if found:
+            found.description = document.segment.description
+            document.segment = found
         else:
             document.segment.save()
-    reasons = [reason for document in read for reason in _planted(document)]
+    reasons += [reason for document in read for reason in _planted(document)]
     if not reasons and (path := documents.circle(_all_with([each.segment for each in read]))):
         asking = ", and ".join(f"“{one}” asks for “{two}”" for one, two in zip(path, path[1:], strict=False))
         reasons = [f"Segments cannot ask for each other: {asking}."]
     if reasons:
         raise Refused(reasons)
-    return [document.segment for document in read]
+    return read
+
+
+def _unlike(document: Document, known: Segment) -> list[str]:
+    """Why the document cannot change the segment that has its name."""
+    if known.archived_at:
+        return [
+            f"{document.at()}: “{known}” is archived. Bring it back first, or give the one in the file another name."
+        ]
+    if known.kind != document.segment.kind:
+        kinds = f"“{known}” is a {known.kind} segment here, and {document.segment.kind} in the file"
+        return [f"{document.at()}: {kinds}. Give one of them another name."]
+    return []
 
 
 def _planted(document: Document) -> list[str]:
     """Give the document's segment its conditions; the reasons if that cannot be."""
-    known = Segment.objects.get(pk=document.segment.pk)
-    if known.kind != document.segment.kind:
-        return [
-            f"{document.at()}: “{known}” is a {known.kind} segment here, and {document.segment.kind} in the file. "
-            "Give one of them another name."
-        ]
     try:
         document.segment.root = document.grown()
     except Refused as error:
@@ -56,27 +143,7 @@ def _planted(document: Document) -> list[str]:
     return []
 
 
-def _told(said: Segment, known: Segment) -> Segment:
-    """The known segment, in memory, as the file says it."""
-    known.description, known.kind = said.description, said.kind
-    return known
-
-
 def _all_with(changed: list[Segment]) -> list[Segment]:
     """Every segment with its conditions, those that have changed in memory as they are there."""
     others = Segment.objects.exclude(pk__in=[each.pk for each in changed]).with_trees()
     return [*changed, *others]
-
-
-def take_in(text: str | bytes) -> list[Segment]:
-    """The segments of the text, made and not active yet; raises Refused with all that is wrong, and nothing changes."""
-    with transaction.atomic():
-        read = documents.read(text)
-        here = Segment.objects.filter(name__in=[each.segment.name for each in read]).values_list("name", flat=True)
-        if taken := [f"{each.at()}: “{each.segment}” is here already." for each in read if each.segment.name in here]:
-            raise Refused(taken)
-        made = placed(read)
-        for segment in made:
-            segment.root = segment.root and segment.root.copy()
-            segment.save(update_fields=["root"])
-    return made

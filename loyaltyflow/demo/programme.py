@@ -93,9 +93,9 @@ def new_member_boost(now: datetime) -> Workflow:
 
 def _segment(file: str, now: datetime) -> Segment:
     """The segment that the file in the folder beside this one describes, active."""
-    [made] = take_in((SEGMENTS / f"{file}.yaml").read_bytes())
-    refresh.activate(Segment.objects.filter(pk=made.pk), now)
-    return made
+    [change] = take_in((SEGMENTS / f"{file}.yaml").read_bytes(), None, now)
+    refresh.activate(Segment.objects.filter(pk=change.segment.pk), now)
+    return change.segment
 
 
 def _group(group: Condition, *parts: Condition) -> Condition:

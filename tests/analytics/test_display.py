@@ -46,7 +46,7 @@ def test_figures_are_written_as_the_store_writes_them(written, expected):
 
 
 def test_times_are_on_the_stores_clock_and_name_the_year_only_if_it_is_another(monkeypatch):
-    monkeypatch.setattr(figures.timezone, "now", lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    monkeypatch.setattr(figures, "present", lambda: datetime(2026, 11, 24, tzinfo=UTC))
     at = datetime(2026, 11, 23, 19, 14, tzinfo=UTC)
 
     assert figures.moment(at) == "Nov 23, 2:14 pm"

@@ -1,6 +1,9 @@
 """Segments as YAML: written, read, refused."""
 
+from datetime import UTC, datetime
+
 import pytest
+from django.contrib.auth.models import User
 
 from loyaltyflow.store.models import Tag
 from segments import documents
@@ -11,9 +14,10 @@ from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
 from segments.conditions.none_of import NoneOf
+from segments.differences import changes
 from segments.documents import Refused
 from segments.exchange import DEEPEST, MOST, Unreadable, dumped, grown
-from segments.importing import take_in, tried
+from segments.importing import What, rehearsed, take_in, tried
 from segments.models import Segment
 from tests import factories
 
@@ -21,6 +25,7 @@ from .tree import grow, segment
 
 pytestmark = pytest.mark.django_db
 
+NOW = datetime(2026, 11, 23, 19, 14, tzinfo=UTC)
 WIN_BACK = """\
 name: Win back
 description: |-
@@ -40,6 +45,10 @@ conditions:
 """
 
 
+def taken(text):
+    return take_in(text, None, NOW)
+
+
 def everything() -> list:
     return [*Segment.objects.values_list("name", "description", "is_active"), Condition.objects.count()]
 
@@ -57,7 +66,7 @@ def test_a_segment_is_written_and_made_again_the_same():
     assert documents.written(Segment.objects.all()) == WIN_BACK
 
     Segment.objects.all().delete()
-    [again] = take_in(WIN_BACK)
+    taken(WIN_BACK)
     again = Segment.objects.get()
     assert (again.name, again.description) == ("Win back", "Bought before,\nbut not lately.")
     assert (again.kind, again.is_active, again.members_now) == ("dynamic", False, 0)
@@ -79,18 +88,18 @@ def test_segments_that_others_ask_for_are_written_before_them_and_may_be_read_in
     ]
     InSegment.objects.all().delete()
     Segment.objects.all().delete()
-    take_in("---\n" + "\n---\n".join(reversed(text.removeprefix("---\n").split("\n---\n"))))
+    taken("---\n" + "\n---\n".join(reversed(text.removeprefix("---\n").split("\n---\n"))))
     assert documents.written(Segment.objects.all()) == text
 
 
 def test_a_question_alone_is_put_into_a_group():
-    take_in("name: Local\nconditions:\n  customer_field: {value: MA}")
+    taken("name: Local\nconditions:\n  customer_field: {value: MA}")
 
     assert documents.plain(Segment.objects.get())["conditions"] == {"all_of": [{"customer_field": {"value": "MA"}}]}
 
 
 def test_a_segment_without_conditions_gets_a_group_to_fill():
-    take_in("name: Local")
+    taken("name: Local")
 
     assert documents.plain(Segment.objects.get()) == {"name": "Local", "conditions": {"all_of": []}}
 
@@ -159,7 +168,7 @@ def test_what_is_wrong_is_refused_with_its_line(text, reason):
     before = everything()
 
     with pytest.raises(Refused, match=f"^{reason}"):
-        take_in(text)
+        taken(text)
 
     assert everything() == before
 
@@ -171,7 +180,7 @@ def test_all_faults_of_a_file_are_told_at_once():
     text += "conditions: 5\n"
 
     with pytest.raises(Refused) as refused:
-        take_in(text)
+        taken(text)
 
     assert [reason.partition(":")[0] for reason in refused.value.reasons] == ["Line 4", "Line 4", "Line 5", "Line 8"]
 
@@ -180,7 +189,7 @@ def test_a_type_that_only_makes_sense_in_a_workflow_is_refused(monkeypatch):
     monkeypatch.setattr(CustomerField, "asked_of_segments", False)
 
     with pytest.raises(Refused, match="Line 1: customer_field asks about a customer's walk through a workflow"):
-        take_in("name: Local\nconditions: {customer_field: {value: MA}}")
+        taken("name: Local\nconditions: {customer_field: {value: MA}}")
 
 
 def nested(depth: int) -> dict:
@@ -205,4 +214,129 @@ def test_nothing_is_saved_by_growing():
     tree = grown({"none_of": [{"made_purchase": {"count": 2}}, {"all_of": []}]})
 
     assert (tree.pk, [part.position for part in tree.parts()]) == (None, [0, 1])
+    assert everything() == before
+
+
+LOCAL = """\
+name: Local
+conditions:
+  all_of:
+    - customer_field: {value: MA}
+    - made_purchase: {count: 2}
+"""
+
+
+@pytest.fixture
+def local():
+    """The segment of the text above, active, in a shop with a customer in MA."""
+    factories.customer(state="MA")
+    taken(LOCAL)
+    made = Segment.objects.get()
+    Segment.objects.update(is_active=True)
+    return made
+
+
+def as_it_is(pk):
+    return Segment.objects.filter(pk=pk).with_trees("draft")[0]
+
+
+def test_what_is_said_of_a_segment_that_is_here_becomes_its_draft(local):
+    dana = User.objects.create_user("dana")
+    before = local.root.wording()
+
+    [change] = take_in(LOCAL.replace("count: 2", "count: 3"), dana, NOW)
+
+    found = as_it_is(local.pk)
+    assert (change.what, change.notes) == (What.CHANGED, [])
+    assert change.summary == "Customers who have the state MA and made at least 3 purchases."
+    assert (found.root.wording(), found.is_active) == (before, True)
+    assert (found.draft_changed_by, found.draft_changed_at) == (dana, NOW)
+    kept, changed = found.draft.parts()
+    assert (kept.number, dumped(kept)) == (found.root.parts()[0].number, {"customer_field": {"value": "MA"}})
+    assert dumped(changed) == {"made_purchase": {"count": 3}}
+    assert changed.number not in [row.number for row in found.root.walk()]
+    assert changed.changed_by == dana
+    assert changes(found) == 2
+
+
+def test_a_second_import_replaces_the_draft_and_one_of_what_is_here_takes_it_back(local):
+    taken(LOCAL.replace("count: 2", "count: 3"))
+
+    [change] = taken(LOCAL.replace("all_of", "any_of"))
+
+    found = as_it_is(local.pk)
+    assert (change.what, change.notes) == (What.CHANGED, ["Replaces the unsaved changes of somebody."])
+    assert found.draft.type_name() == "any_of"
+    assert [row.number for row in found.draft.parts()] == [row.number for row in found.root.parts()]
+    [change] = taken(LOCAL.replace("all_of", "any_of"))
+    assert (change.what, change.notes) == (What.SAME, [])
+
+    [change] = taken(LOCAL)
+
+    assert (change.what, change.notes) == (What.CHANGED, ["Takes back the unsaved changes of somebody."])
+    found = as_it_is(local.pk)
+    assert (found.draft, dumped(found.root)["all_of"][1]) == (None, {"made_purchase": {"count": 2}})
+    assert Condition.objects.count() == 3
+
+
+def test_what_is_here_already_stays_as_it_is(local):
+    before = Segment.objects.values().get()
+
+    [change] = taken(LOCAL)
+
+    assert (change.what, change.notes) == (What.SAME, [])
+    assert Segment.objects.values().get() == before
+    assert Condition.objects.count() == 3
+
+
+def test_a_description_changes_at_once(local):
+    [change] = taken(LOCAL.replace("conditions", "description: Near us\nconditions"))
+
+    found = as_it_is(local.pk)
+    assert (change.what, change.notes) == (What.CHANGED, ["Its description changes at once."])
+    assert (found.description, found.draft) == ("Near us", None)
+
+
+def test_what_would_be_done_is_said_and_not_done(local):
+    before = everything()
+    text = LOCAL.replace("MA", "NH") + "---\nname: New\nconditions: {in_segment: {other: Local}}\n"
+
+    assert [(change.segment.name, change.what) for change in rehearsed(text, NOW)] == [
+        ("Local", What.CHANGED),
+        ("New", What.NEW),
+    ]
+    assert everything() == before
+    assert as_it_is(local.pk).draft is None
+
+
+@pytest.mark.parametrize(
+    ("_case", "fields", "reason"),
+    [
+        ("archived", {"archived_at": NOW, "is_active": False}, "Line 1: “Local” is archived. Bring it back first"),
+        ("by hand", {"kind": "static", "root": None}, "Line 1: “Local” is a static segment here, and dynamic in the"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(_case, fields, reason, local):
+    Segment.objects.update(**fields)
+    before = Segment.objects.values().get()
+
+    with pytest.raises(Refused, match=reason):
+        taken(LOCAL.replace("MA", "NH"))
+
+    assert Segment.objects.values().get() == before
+
+
+def test_what_staff_had_better_look_at_is_said(local):
+    [change] = rehearsed("name: Far\nconditions: {customer_field: {value: ZZ}}", NOW)
+
+    assert (change.what, change.notes) == (What.NEW, ["No customer has the state “ZZ” yet."])
+
+
+def test_a_circle_through_segments_that_are_here_is_refused(local):
+    segment(grow(AllOf, InSegment.objects.create(other=local)), "Asking")
+    before = everything()
+
+    with pytest.raises(Refused, match="“.+” asks for “.+”, and “.+” asks for “.+”."):
+        taken("name: Local\nconditions: {in_segment: {other: Asking}}")
+
     assert everything() == before
