@@ -3,22 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
-from babel.dates import format_skeleton
 from django import forms
 from django.db import models
-
-from loyaltyflow.store.clock import store
 
 from .comparisons.dates import ComparesDate
 from .comparisons.window import InWindow
 from .conditions import Condition
 from .exchange import own_fields
+from .leads import compared, in_window
 from .lookups import Lookup, RowField
 
+MANY = 2  # so many optional lines are shown at once
 FEW = 40  # so many rows, and they are a list to choose from; more are searched
 WINDOW = ("window_days", "since", "until", "since_own")
 WHEN = {  # sort of time → label, and the columns of InWindow that it asks for
@@ -74,6 +74,12 @@ class Clause:
         return self.parts[0]
 
     @property
+    def is_idle(self) -> bool:
+        """Whether it is optional and says nothing."""
+        said = any(part.field.value() not in (None, "", ("", "")) for part in self.parts)
+        return self.is_optional and not said and not self.errors
+
+    @property
     def is_check(self) -> bool:
         return len(self.parts) == 1 and isinstance(self.first.field.field.widget, forms.CheckboxInput)
 
@@ -122,8 +128,9 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.widget.attrs["placeholder"] = f"Any {label}" if not field.required else f"Search for a {label}"
         elif isinstance(field, forms.TypedChoiceField):
             field.choices = [
-                *([] if field.required else [("", f"Any {label}")]),
-                *[(value, _begun(SAID.get(value, text))) for value, text in _options(field) if value != ""],
+                (value, f"Any {label}" if "---" in text else _begun(SAID.get(value, text)))
+                for value, text in _options(field)
+                if value != "" or not field.required
             ]
         elif isinstance(field, (forms.IntegerField, forms.DecimalField)):
             field.widget = forms.TextInput({**field.widget.attrs, "inputmode": "decimal"})
@@ -164,8 +171,22 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
                     self.add_error(column, _missing(column))
         return said
 
+    def main(self) -> list[Clause]:
+        """The lines that staff see at once."""
+        folded = {id(each) for each in self.folded()}
+        return [each for each in self._clauses if id(each) not in folded]
+
+    def folded(self) -> list[Clause]:
+        """The lines that narrow it down and say nothing yet, if there are many: they stand below, folded."""
+        idle = [each for each in self._clauses if each.is_idle]
+        return idle if len(idle) > MANY else []
+
     def clauses(self) -> list[Clause]:
         """The lines of the form, each with the inputs that belong together."""
+        return self._clauses
+
+    @cached_property
+    def _clauses(self) -> list[Clause]:
         said = self.data if self.is_bound else {name: self[name].value() for name in self.fields}
         drawn: dict[str, Clause] = {}
         for name, field in self.fields.items():
@@ -208,9 +229,9 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.errors and self.is_bound:
             return ""
         if known == "when" and isinstance(self.instance, InWindow):
-            return _in_window(self.instance, self.now.date())
+            return in_window(self.instance, self.now.date())
         if known == "operator" and isinstance(self.instance, ComparesDate):
-            return _beside(self.instance, self.now.date())
+            return compared(self.instance, self.now.date())
         return ""
 
 
@@ -251,28 +272,3 @@ def _missing(column: str) -> str:
     if column == "window_days":
         return "Write how many days, such as 21."
     return "Choose the day that it counts from." if column == "since_own" else "Choose a day."
-
-
-def _in_window(asked: InWindow, today: date) -> str:
-    if asked.window_days is None:
-        return ""
-    if asked.window_days == 0:
-        return f"Today, {written(today)}, store time."
-    return f"On or after {written(today - timedelta(days=asked.window_days))}, store time."
-
-
-def _beside(asked: ComparesDate, today: date) -> str:
-    """The days that a number of days means today."""
-    days = asked.days
-    sentences = {
-        "past_days": lambda: f"From {written(today - timedelta(days=days or 0))} to today, store time.",
-        "next_days": lambda: f"From today to {written(today + timedelta(days=days or 0))}, store time.",
-        "more_than_days_ago": lambda: f"Before {written(today - timedelta(days=days or 0))}, store time.",
-        "more_than_days_ahead": lambda: f"After {written(today + timedelta(days=days or 0))}, store time.",
-    }
-    return sentences[asked.operator]() if asked.operator in sentences and days is not None else ""
-
-
-def written(day: date) -> str:
-    """The day with its weekday: Mon, Nov 2, 2026."""
-    return str(format_skeleton("yMMMEd", day, locale=store().locale))
