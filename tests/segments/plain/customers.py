@@ -1,8 +1,15 @@
 """The conditions about the customer, in plain Python."""
 
 import re
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from loyaltyflow.store.models import StoreSettings
+from segments.conditions.attribute_date import AttributeDate
+from segments.conditions.attribute_list import AttributeList
+from segments.conditions.attribute_number import AttributeNumber
+from segments.conditions.attribute_text import AttributeText
+from segments.conditions.attribute_yes_no import AttributeYesNo
 from segments.conditions.customer_date import CustomerDate
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.has_consent import HasConsent
@@ -47,3 +54,67 @@ def joined_loyalty(condition, facts, now):
         return False
     days = condition.window_days
     return days is None or (now.date() - local_day(joined, now)).days <= days
+
+
+@answers(AttributeText)
+def attribute_text(condition, facts, now):
+    value = facts.customer["attributes"].get(condition.attribute)
+    return comparing.text(condition, value if isinstance(value, str) else "")
+
+
+@answers(AttributeNumber)
+def attribute_number(condition, facts, now):
+    value = facts.customer["attributes"].get(condition.attribute)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return comparing.number(condition, Decimal(str(value)) if is_number else None)
+
+
+@answers(AttributeDate)
+def attribute_date(condition, facts, now):
+    return comparing.instant(condition, said_instant(facts.customer["attributes"].get(condition.attribute), now), now)
+
+
+def said_instant(said, now):
+    """The instant that a text says, or None; of a time that the clock shows twice, the later one."""
+    shape = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-4]):?\d\d)?)?"
+    if not isinstance(said, str) or not re.fullmatch(shape, said, re.ASCII):
+        return None
+    try:
+        found = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    if not 1900 <= found.year < 2200:
+        return None
+    if found.tzinfo:
+        return found
+    folds = (0, 0) if len(said) == 10 else (0, 1)
+    return max(found.replace(tzinfo=now.tzinfo, fold=fold).astimezone(UTC) for fold in folds)
+
+
+@answers(AttributeYesNo)
+def attribute_yes_no(condition, facts, now):
+    value = facts.customer["attributes"].get(condition.attribute)
+    return {
+        "is_yes": value is True,
+        "is_no": value is False,
+        "is_set": isinstance(value, bool),
+        "is_not_set": not isinstance(value, bool),
+    }[condition.operator]
+
+
+@answers(AttributeList)
+def attribute_list(condition, facts, now):
+    value = facts.customer["attributes"].get(condition.attribute)
+    if not isinstance(value, list):
+        return condition.operator == "is_not_set"
+    has = {each.lower() for each in value if isinstance(each, str)}
+    asked = {each.strip().lower() for each in condition.includes.split(",") if each.strip()}
+    return {
+        "has_any": bool(has & asked),
+        "has_all": has >= asked,
+        "has_none": not has & asked,
+        "is_empty": value == [],
+        "is_not_empty": value != [],
+        "is_set": True,
+        "is_not_set": False,
+    }[condition.operator]

@@ -1,0 +1,44 @@
+"""What becomes known of customers: their attributes, birthdays and tags."""
+
+from datetime import datetime, timedelta
+from random import Random
+
+from loyaltyflow.store.models import Customer
+
+from . import happening, tell
+
+# Attribute → what it may hold; each may hold what the others do, as other systems send what they like.
+ATTRIBUTES = {
+    "roast": ["dark", "Dark", "medium", "light", "", "5"],
+    "children": [0, 1, 2, 2.0, 2.5, 3, 4, -1, 1e300],
+    "has_dog": [True, False],
+    "interests": [[], ["tea"], ["Coffee", "Tea"], ["books", 7, None], [["tea"]], ["coffee"]],
+    "document_expires": [
+        "2026-11-23",
+        "2026-11-01T18:00",
+        "2026-11-30 23:59:59.999",
+        "2026-11-23T04:59:59Z",
+        "2026-11-24T05:00:00+01:00",
+        "2026-11-01T01:30",
+        "2026-02-29",
+        "2026-11-31",
+        "2024-02-29",
+        "soon",
+        "1899-01-01",
+        "2026-11-23T24:00",
+    ],
+}
+STRANGE = [None, {}, {"tea": 1}, True, 5, "yes", ["dark"]]
+
+
+@happening
+def tell_more(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
+    """An attribute is sent anew, or taken away."""
+    name = chance.choice([*ATTRIBUTES])
+    kept = Customer.objects.values_list("attributes", flat=True).get(pk=customer.pk)
+    near = [f"{at:%Y-%m-%d}", at.isoformat(), f"{now + timedelta(days=chance.choice([0, 1, 7, 30])):%F}"]
+    fitting = ATTRIBUTES[name] + (near * 4 if name == "document_expires" else [])
+    value = chance.choice(STRANGE if chance.random() < 0.15 else fitting)
+    changed = {**kept, name: value} if chance.random() < 0.95 else {key: kept[key] for key in kept if key != name}
+    Customer.objects.filter(pk=customer.pk).update(attributes=changed)
+    tell("customer_updated", customer, now)
