@@ -21,13 +21,13 @@ class AttributeNumber(OfAttribute, ComparesNumber, Condition):
     icon = "pin"
     shelf = "About them"
     examples: ClassVar[list[dict[str, Any]]] = [
-        {"attribute": "children", "operator": "at_least", "number": 2},
-        {"attribute": "children", "operator": "at_most", "number": 2},
-        {"attribute": "children", "operator": "more_than", "number": 1},
-        {"attribute": "children", "operator": "less_than", "number": 3},
-        {"attribute": "children", "operator": "is", "number": 2},
-        {"attribute": "children", "operator": "is_not", "number": 2},
-        {"attribute": "children", "operator": "between", "number": 1.5, "upper": 3},
+        {"attribute": "children", "operator": "at_least", "value": 2},
+        {"attribute": "children", "operator": "at_most", "value": 2},
+        {"attribute": "children", "operator": "more_than", "value": 1},
+        {"attribute": "children", "operator": "less_than", "value": 3},
+        {"attribute": "children", "operator": "is", "value": 2},
+        {"attribute": "children", "operator": "is_not", "value": 2},
+        {"attribute": "children", "operator": "between", "value": 1.5, "upper": 3},
         {"attribute": "children", "operator": "is_set"},
         {"attribute": "children", "operator": "is_not_set"},
     ]
