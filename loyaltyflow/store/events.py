@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.validators import RegexValidator
 from django.db import models, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Now
+from django.db.models.lookups import Exact
 
 from loyaltyflow.sql import NextTransaction, TransactionId, oldest_running_transaction
 
@@ -42,6 +43,26 @@ class EventQuerySet(models.QuerySet["Event"]):
     def named(self, *names: str) -> "EventQuerySet":
         return self.filter(name__in=names)
 
+    def up_to(self, now: datetime) -> "EventQuerySet":
+        """What has happened by then."""
+        return self.filter(occurred_at__lte=now)
+
+    def one_of_kind(self, last: bool = False) -> "EventQuerySet":
+        """The first (or last) event of the same customer and kind as that of the outer query; take `[:1]` of it.
+
+        However late and in whatever order we learned of them: what counts is when they happened.
+        """
+        return self.filter(customer=OuterRef("customer"), name=OuterRef("name")).order_by(*Event.order(last))
+
+    def with_first_of_kind(self) -> "EventQuerySet":
+        """Each with `first_of_kind`: whether the same had never happened to the customer before."""
+        first = Event.objects.one_of_kind().values("pk")[:1]
+        return self.annotate(first_of_kind=Exact(F("pk"), Subquery(first)))
+
+    def first_of_kind(self) -> "EventQuerySet":
+        """Those that happened to their customers for the first time."""
+        return self.filter(pk=Subquery(Event.objects.one_of_kind().values("pk")[:1]))
+
 
 class Event(models.Model):
     """One thing that happened to a customer; rows are only added."""
@@ -67,6 +88,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.name.replace("_", " ").capitalize()
+
+    @staticmethod
+    def order(last: bool = False) -> tuple[str, str]:
+        """The order in which things happened; with `last`, the other way round."""
+        return ("-occurred_at", "-pk") if last else ("occurred_at", "pk")
 
 
 class FeedReaderQuerySet(models.QuerySet["FeedReader"]):

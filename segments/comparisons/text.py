@@ -71,7 +71,7 @@ class ComparesText(models.Model):
             label = TextOperator(self.operator).label
             raise ValidationError({"value": f"“{label}” needs a value to compare with, such as MA. None was given."})
         if self.operator == TextOperator.MATCHES:
-            _must_be_a_pattern(self.value.strip())
+            must_be_a_pattern(self.value.strip())
 
     def compares(self, text: Combinable, is_null: bool = True) -> Q:
         """Whether the text, an expression over customers, is as asked; `is_null` unless it can never be NULL.
@@ -132,7 +132,7 @@ def article(noun: str) -> str:
     return "an" if noun[:1].lower() in {*"aeio"} else "a"
 
 
-def _must_be_a_pattern(pattern: str) -> None:
+def must_be_a_pattern(pattern: str) -> None:
     """Raise ValidationError for what PostgreSQL cannot read as a regular expression, or not quickly."""
     if len(pattern) > LONGEST_PATTERN:
         reason = f"it has {len(pattern)} characters; at most {LONGEST_PATTERN} fit. Write a shorter one."

@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Q
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.store.models import Customer
 from loyaltyflow.store.templatetags.figures import day as written
 from loyaltyflow.words import number, strong
 
@@ -55,8 +56,11 @@ class InWindow(models.Model):
             reason = f"{written(self.until)} is before {written(self.since)}: write the earlier day first."
             raise ValidationError({"until": reason})
 
-    def inside(self, column: str, now: datetime) -> Q:
-        """Which rows count, by the instant in their `column`; the rows stand in a subquery over customers."""
+    def inside(self, column: str, now: datetime, customer: Customer | None = None) -> Q:
+        """Which rows count, by the instant in their `column`.
+
+        The rows stand in a subquery over customers, or are all of one customer who is given.
+        """
         asked, zone = Q((f"{column}__lte", now)), now.tzinfo
         if self.window_days is not None:
             asked &= Q((f"{column}__gte", midnight(now.date(), zone, -self.window_days)))
@@ -65,7 +69,8 @@ class InWindow(models.Model):
         if self.until:
             asked &= Q((f"{column}__lt", midnight(self.until, zone, 1)))
         if self.since_own:
-            asked &= Q((f"{column}__gte", OuterRef(self.since_own)))
+            own = OuterRef(self.since_own) if customer is None else getattr(customer, self.since_own)
+            asked &= Q((f"{column}__gte", own)) if own is not None else Q(pk__in=[])
         return asked
 
     def falls_out(self, instant: Combinable, now: datetime) -> Combinable | None:

@@ -13,6 +13,7 @@ from segments.conditions.in_segment import InSegment
 from segments.conditions.joined_loyalty import JoinedLoyalty
 from segments.conditions.made_purchase import Count, MadePurchase
 from segments.conditions.none_of import NoneOf
+from segments.cycles import must_not_ask_for_itself
 from segments.models import Membership
 from tests import factories
 
@@ -252,3 +253,36 @@ def test_a_window_reaches_no_further_back_than_dates_do(now, kind):
     assert met_by(kind.objects.create(window_days=36_500), now) == set()
     with pytest.raises(ValidationError, match="less than or equal to 36500"):
         kind(window_days=36_501).full_clean()
+
+
+@pytest.mark.parametrize(
+    ("_case", "joined", "held"),
+    [
+        ("on the seventh midnight", 7, True),
+        ("a day too short", 6, False),
+        ("long ago", 90, True),
+    ],
+)
+def test_in_a_segment_for_seven_days(_case, joined, held, now):
+    club, who = segment(name="Club", kind="static"), factories.customer(first_name="Anna")
+    at = now.replace(hour=23, minute=59) - timedelta(days=joined)
+    Membership.objects.create(segment=club, customer=who, joined_at=at)
+    condition = InSegment.objects.create(other=club, operator="in_for_days", days=7)
+
+    assert bool(met_by(condition, now)) is held
+    due = flips_at(condition, who, now)
+    assert (due is None) is held
+    if due:
+        assert due.astimezone(NEW_YORK).isoformat() == "2026-11-24T00:00:00-05:00"
+        assert met_by(condition, due.astimezone(NEW_YORK)) == {"Anna"}
+
+
+def test_a_tree_that_is_not_saved_may_not_lead_back_to_its_segment_either():
+    first, second = (segment(grow(AllOf), name) for name in ("First", "Second"))
+    InSegment.objects.create(parent=second.root, other=first)
+    tree = AllOf()
+    tree.__dict__["_parts"] = [InSegment(other=second, operator="is_not_in")]
+
+    with pytest.raises(ValidationError, match="“First” cannot ask who is in “Second”: “Second” asks for “First”"):
+        must_not_ask_for_itself(first, tree.segments())
+    must_not_ask_for_itself(segment(name="Third"), tree.segments())

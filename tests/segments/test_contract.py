@@ -126,7 +126,12 @@ def test_nothing_changes_before_it_says_that_it_may(kind, seed, now):
                 until = quiet_until(at, next_event(facts[pk], now), now, chance)
                 if until is not None:
                     later = plain.holds(one, facts[pk], until)
-                    assert (dumped(one), until, later) == (dumped(one), until, pk in before)
+                    assert (dumped(one), until, later) == (dumped(one), until, pk in before), (
+                        flips[pk],
+                        facts[pk]["stays"],
+                        until,
+                        now,
+                    )
             for at in chance.sample(edges := sorted({at for at in flips.values() if at}), min(2, len(edges))):
                 for moment in (local(at - MOMENT, now), local(at, now)):
                     assert found(one.q(moment)) == judged(one, facts, moment), (dumped(one), moment)

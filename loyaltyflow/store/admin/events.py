@@ -37,7 +37,7 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ["customer__email", "customer__phone"]
     search_help_text = "A customer's e-mail address or phone number"
     ordering = ["-pk"]
-    fields = ["what", "customer", "happened_at", "recorded", "source", "known"]
+    fields = ["what", "customer", "happened_at", "first_time", "recorded", "source", "known"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -51,6 +51,10 @@ class EventAdmin(ReadOnlyAdmin):
     @admin.display(description="Happened", ordering="occurred_at")
     def happened_at(self, event: Event) -> str:
         return written.moment(event.occurred_at)
+
+    @admin.display(description="For the first time", boolean=True)
+    def first_time(self, event: Event) -> bool:
+        return Event.objects.first_of_kind().filter(pk=event.pk).exists()
 
     @admin.display(description="Learned")
     def recorded(self, event: Event) -> str:
@@ -115,7 +119,8 @@ class EventTypeAdmin(StoreAdmin):
         return ["name", "label", "knows", "is_sent_in"] if obj and obj.is_built_in else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: EventType | None = None) -> Any:
-        return ["knows"]
+        """The name stays: events carry it, and it is how others ask for them."""
+        return ["knows", "name"] if obj else ["knows"]
 
     def has_change_permission(self, request: HttpRequest, obj: EventType | None = None) -> bool:
         return super().has_change_permission(request, obj) and not (obj and obj.is_built_in)
