@@ -31,6 +31,7 @@ class Document:
     segment: Segment
     conditions: Any
     lines: notation.Lines
+    source: str = ""  # the name of the file, if there is one
 
     def grown(self) -> Condition | None:
         """Its conditions, checked but not saved; a group, so that others can be added; raises Refused."""
@@ -39,7 +40,7 @@ class Document:
         try:
             root = AllOf() if self.conditions is None else grown(self.conditions)
         except Unreadable as error:
-            raise Refused(_told(fault, self.lines) for fault in error.faults) from error
+            raise Refused(_told(fault, self.lines, self.source) for fault in error.faults) from error
         if out_of_place := [each for each in root.walk() if not each.asked_of_segments]:
             reason = "asks about a customer's walk through a workflow, so it cannot stand in a segment."
             raise Refused(f"{self.at()}: {each.type_name()} {reason}" for each in out_of_place)
@@ -51,7 +52,7 @@ class Document:
 
     def at(self) -> str:
         """Where it begins, as the beginning of a sentence about it."""
-        return f"Line {self.lines['name',]}"
+        return _line(self.lines["name",], self.source)
 
 
 def written(segments: SegmentQuerySet) -> str:
@@ -69,25 +70,35 @@ def plain(segment: Segment) -> Plain:
     return said | {"conditions": dumped(segment.root)} if segment.root else said
 
 
-def read(text: str | bytes) -> list[Document]:
-    """The segments that the text describes; raises Refused with every fault that can be seen without the database."""
+def read(text: str | bytes, source: str = "") -> list[Document]:
+    """The segments that the text describes; raises Refused with every fault that can be seen without the database.
+
+    With `source`, the name of its file, each fault names that before the line.
+    """
     try:
         found = notation.documents(text)
     except notation.NotYaml as error:
-        raise Refused([str(error)]) from error
+        raise Refused([f"{source}: {error}" if source else str(error)]) from error
     if not found:
-        raise Refused(["Expected at least one segment. Found nothing but empty space and comments."])
+        empty = "Expected at least one segment. Found nothing but empty space and comments."
+        raise Refused([f"{source}: {empty}" if source else empty])
     reasons: list[str] = []
-    made = [document for each, lines in found if (document := _document(each, lines, reasons))]
-    first: dict[str, Document] = {}
-    for document in made:
-        name = document.segment.name
-        if first.setdefault(name, document) is not document:
-            earlier = first[name].lines["name",]
-            reasons.append(f"{document.at()}: “{name}” stands on line {earlier} already. Rename one of them.")
+    made = [document for each, lines in found if (document := _document(each, lines, source, reasons))]
     if reasons:
         raise Refused(reasons)
     return made
+
+
+def named_twice(read: Iterable[Document]) -> list[str]:
+    """The reasons why documents cannot be taken in together: each that has a name that another one has before it."""
+    first: dict[str, Document] = {}
+    reasons = []
+    for document in read:
+        name = document.segment.name
+        if first.setdefault(name, document) is not document:
+            earlier = first[name].at()
+            reasons.append(f"{document.at()}: “{name}” has a place already: {earlier}. Rename one of them.")
+    return reasons
 
 
 def circle(segments: Iterable[Segment]) -> list[str]:
@@ -106,11 +117,11 @@ def _in_order(segments: list[Segment]) -> Iterator[Segment]:
     return (by_id[pk] for pk in TopologicalSorter(asked).static_order())
 
 
-def _document(said: Any, lines: notation.Lines, reasons: list[str]) -> Document | None:
+def _document(said: Any, lines: notation.Lines, source: str, reasons: list[str]) -> Document | None:
     """The document, or None and the reasons why it is none."""
     if not isinstance(said, dict):
         known = ", ".join(KEYS)
-        reasons.append(f"Line {lines[()]}: expected a segment with {known}. Found {shown(said)}.")
+        reasons.append(f"{_line(lines[()], source)}: expected a segment with {known}. Found {shown(said)}.")
         return None
     faults = [*_strange(said)]
     texts = {key: said[key] for key in KEYS[:3] if said.get(key) is not None}
@@ -118,8 +129,8 @@ def _document(said: Any, lines: notation.Lines, reasons: list[str]) -> Document 
     if not faults:
         segment = Segment(**{key: str(text) for key, text in texts.items()})
         faults += _wrong(segment, said)
-    reasons += [_told(fault, lines) for fault in faults]
-    return None if faults else Document(segment, said.get("conditions"), lines)
+    reasons += [_told(fault, lines, source) for fault in faults]
+    return None if faults else Document(segment, said.get("conditions"), lines, source)
 
 
 def _strange(said: Plain) -> Iterator[Fault]:
@@ -147,10 +158,14 @@ def _wrong(segment: Segment, said: Plain) -> Iterator[Fault]:
         yield Fault(("conditions",), "a static segment is filled by hand and has none. Leave them or its kind out.")
 
 
-def _told(fault: Fault, lines: notation.Lines) -> str:
+def _told(fault: Fault, lines: notation.Lines, source: str) -> str:
     """The fault as a sentence that begins with its line."""
     path = fault.path
     while path not in lines:
         path = path[:-1]
     place = " › ".join(map(str, fault.path))
-    return f"Line {lines[path]}: {place + ': ' if place else ''}{fault.reason}"
+    return f"{_line(lines[path], source)}: {place + ': ' if place else ''}{fault.reason}"
+
+
+def _line(number: int, source: str) -> str:
+    return f"{source}, line {number}" if source else f"Line {number}"

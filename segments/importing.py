@@ -37,31 +37,30 @@ class Change:
 
 
 @contextmanager
-def tried(text: str | bytes) -> Iterator[list[Segment]]:
-    """The segments that the text describes, each with its checked conditions, as if they were here; none is kept.
+def tried(read: list[Document]) -> Iterator[list[Segment]]:
+    """The segments that the documents describe, each with its checked conditions, as if they were here; none is kept.
 
-    Raises Refused with all that is wrong with the text.
+    Raises Refused with all that is wrong with them.
     """
     with transaction.atomic():
-        yield [document.segment for document in _placed(documents.read(text))]
+        yield [document.segment for document in _placed(read)]
         transaction.set_rollback(True)
 
 
-def rehearsed(text: str | bytes, now: datetime) -> list[Change]:
-    """What taking in the text would do; raises Refused with all that is wrong."""
+def rehearsed(read: list[Document], now: datetime) -> list[Change]:
+    """What taking in the documents would do; raises Refused with all that is wrong."""
     with transaction.atomic():
-        changes = take_in(text, None, now)
+        changes = take_in(read, None, now)
         transaction.set_rollback(True)
     return changes
 
 
-def take_in(text: str | bytes, by: "User | None", now: datetime) -> list[Change]:
-    """What was done with each segment of the text; raises Refused with all that is wrong, and nothing changes.
+def take_in(read: list[Document], by: "User | None", now: datetime) -> list[Change]:
+    """What was done with each document's segment; raises Refused with all that is wrong, and nothing changes.
 
-    New segments are not active. What the text says of the conditions of one that is here becomes its draft.
+    New segments are not active. What is said of the conditions of one that is here becomes its draft.
     """
     with transaction.atomic():
-        read = documents.read(text)
         known = set(Segment.objects.filter(name__in=[each.segment.name for each in read]).values_list("pk", flat=True))
         placed = [document.segment for document in _placed(read)]
         return [_changed(each, by, now) if each.pk in known else _made(each) for each in placed]
@@ -103,8 +102,9 @@ def _placed(read: list[Document]) -> list[Document]:
 
     New segments are saved without conditions first, so that others can name them: call it inside a transaction.
     """
+    if reasons := documents.named_twice(read):
+        raise Refused(reasons)
     known = Segment.objects.in_bulk([each.segment.name for each in read], field_name="name")
-    reasons = []
     for document in read:
         found = known.get(document.segment.name)
         reasons += _unlike(document, found) if found else []

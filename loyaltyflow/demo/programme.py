@@ -14,6 +14,7 @@ from rewards.models import EarningRule
 from segments import refresh
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
+from segments.documents import read
 from segments.importing import take_in
 from segments.models import Segment
 from workflows.conditions import BoughtSince, GotMessage
@@ -93,7 +94,7 @@ def new_member_boost(now: datetime) -> Workflow:
 
 def _segment(file: str, now: datetime) -> Segment:
     """The segment that the file in the folder beside this one describes, active."""
-    [change] = take_in((SEGMENTS / f"{file}.yaml").read_bytes(), None, now)
+    [change] = take_in(read((SEGMENTS / f"{file}.yaml").read_bytes()), None, now)
     refresh.activate(Segment.objects.filter(pk=change.segment.pk), now)
     return change.segment
 

@@ -90,7 +90,7 @@ def test_a_change_of_a_segment_that_exists_is_counted_without_changing_it(shop, 
     [
         (TEXT, ["--now", "yesterday"], "--now expects a moment such as 2026-11-23T14:00, .* not “yesterday”."),
         (TEXT, ["--now", "0001-01-01"], "--now expects a moment .* in a year from 1900 to 2200, not “0001-01-01”."),
-        ("name: A\nconditions: 5", [], "segment.yaml: Line 2: conditions: expected one condition"),
+        ("name: A\nconditions: 5", [], "segment.yaml, line 2: conditions: expected one condition"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text, arguments, reason, counted):

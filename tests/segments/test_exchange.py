@@ -46,7 +46,7 @@ conditions:
 
 
 def taken(text):
-    return take_in(text, None, NOW)
+    return take_in(documents.read(text), None, NOW)
 
 
 def everything() -> list:
@@ -107,7 +107,7 @@ def test_a_segment_without_conditions_gets_a_group_to_fill():
 def test_what_is_tried_is_not_kept():
     before = everything()
 
-    with tried(WIN_BACK.replace("product: '021'", "")) as [made]:
+    with tried(documents.read(WIN_BACK.replace("product: '021'", ""))) as [made]:
         assert made.summary().startswith("Customers who made at least 1 purchase and made no purchase in the past 21")
 
     assert everything() == before
@@ -132,7 +132,7 @@ CONDITION = "name: Local\nconditions:\n  all_of:\n    - "
         ("name: Local\nowner: Dana", "Line 2: owner: “owner” is not a part of a segment. Known are name,"),
         ("name: Local\nkind: fast", "Line 2: kind: expected dynamic or static. Found “fast”."),
         ("name: A\nkind: static\nconditions: {all_of: []}", "Line 3: conditions: a static segment is filled by hand"),
-        ("name: A\n---\nname: A", "Line 3: “A” stands on line 1 already. Rename one of them."),
+        ("name: A\n---\nname: A", "Line 3: “A” has a place already: Line 1. Rename one of them."),
         ("name: A\nconditions: MA", "Line 2: conditions: expected one condition, such as .* Found “MA”."),
         ("name: A\nconditions: {a: 1, b: 2}", "Line 2: conditions: expected one condition, .* Found 2 keys: a, b."),
         ("name: A\nconditions: {all_of: 5}", "Line 2: conditions › all_of: expected a list .* Found “5”."),
@@ -244,7 +244,7 @@ def test_what_is_said_of_a_segment_that_is_here_becomes_its_draft(local):
     dana = User.objects.create_user("dana")
     before = local.root.wording()
 
-    [change] = take_in(LOCAL.replace("count: 2", "count: 3"), dana, NOW)
+    [change] = take_in(documents.read(LOCAL.replace("count: 2", "count: 3")), dana, NOW)
 
     found = as_it_is(local.pk)
     assert (change.what, change.notes) == (What.CHANGED, [])
@@ -301,7 +301,7 @@ def test_what_would_be_done_is_said_and_not_done(local):
     before = everything()
     text = LOCAL.replace("MA", "NH") + "---\nname: New\nconditions: {in_segment: {other: Local}}\n"
 
-    assert [(change.segment.name, change.what) for change in rehearsed(text, NOW)] == [
+    assert [(change.segment.name, change.what) for change in rehearsed(documents.read(text), NOW)] == [
         ("Local", What.CHANGED),
         ("New", What.NEW),
     ]
@@ -327,7 +327,7 @@ def test_what_cannot_be_changed_is_refused(_case, fields, reason, local):
 
 
 def test_what_staff_had_better_look_at_is_said(local):
-    [change] = rehearsed("name: Far\nconditions: {customer_field: {value: ZZ}}", NOW)
+    [change] = rehearsed(documents.read("name: Far\nconditions: {customer_field: {value: ZZ}}"), NOW)
 
     assert (change.what, change.notes) == (What.NEW, ["No customer has the state “ZZ” yet."])
 

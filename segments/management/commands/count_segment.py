@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from loyaltyflow.store.models import Customer, StoreSettings
 from loyaltyflow.store.templatetags.figures import count, moment, percent
-from segments.documents import Refused
+from segments.documents import Refused, read
 from segments.importing import tried
 from segments.models import Segment
 
@@ -29,11 +29,11 @@ class Command(BaseCommand):
         """Print the number for each segment of the file, with its name if there are several."""
         at = _at(now)
         try:
-            with tried(file.read_bytes()) as segments:
+            with tried(read(file.read_bytes(), file.name)) as segments:
                 for segment in segments:
                     self._count(segment, at, len(segments) > 1, options["json"])
         except Refused as error:
-            raise CommandError("\n".join(f"{file}: {reason}" for reason in error.reasons)) from None
+            raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
 
