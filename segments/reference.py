@@ -198,9 +198,12 @@ def _in_a_line(kind: type[Condition], example: Plain) -> str:
 
 def _unsaved(kind: type[Condition], example: Plain) -> Condition:
     """The condition in memory, with what it names there, too: nothing of it needs to be in the store."""
-    named = {field.name: field.related_model for field in own_fields(kind) if field.is_relation}
-    values = {name: _named(named[name], value) if name in named else value for name, value in example.items()}
-    return kind(**values)
+    fields = {field.name: field for field in own_fields(kind)}
+    return kind(**{name: _value(fields[name], value) for name, value in example.items()})
+
+
+def _value(field: Any, value: Any) -> Any:
+    return _named(field.related_model, value) if field.is_relation else field.to_python(value)
 
 
 def _named(model: Any, name: str) -> models.Model:
