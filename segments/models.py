@@ -13,6 +13,7 @@ from django.urls import reverse
 from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
+from .checks import condition_types
 from .conditions import Condition
 from .conditions.all_of import AllOf
 from .conditions.base import Explanation, plant
@@ -147,7 +148,7 @@ class Segment(models.Model):
         return done
 
     def used_by(self) -> list[Use]:
-        """What asks who is in it, the live ones first."""
+        """What names it, the live ones first."""
         return sorted((use for tell in Segment.uses for use in tell(self)), key=lambda use: not use.is_live)
 
     def archive(self, now: datetime) -> bool:
@@ -155,7 +156,7 @@ class Segment(models.Model):
 
         Raises ValidationError with what uses it.
         """
-        if used := self.used_by():
+        if used := [use for use in self.used_by() if not use.is_past]:
             raise ValidationError(
                 f"“{self}” is used by {words.plain(words.listed(used, 'and'))}. Detach it there first."
             )
@@ -239,13 +240,24 @@ def fell(tops: Iterable[int]) -> None:
         Condition.objects.filter(Q(pk__in=known) | Q(tree__in=known)).delete()
 
 
+def trees_naming(segment: Segment) -> set[int]:
+    """The ids at the tops of all trees, of whatever they are the conditions, that name the segment."""
+    tops: set[int] = set()
+    for kind in condition_types():
+        named = [each.name for each in kind._meta.concrete_fields if each.related_model is Segment]
+        for name in named:
+            rows = kind._default_manager.non_polymorphic().filter(**{name: segment})
+            tops |= {tree or pk for pk, tree in rows.values_list("pk", "tree")}
+    return tops
+
+
 def _asking_segments(segment: Segment) -> Iterable[Use]:
-    """The other segments whose conditions, or drafts of them, ask who is in this one."""
-    for each in Segment.objects.exclude(pk=segment.pk).with_trees("draft"):
-        trees = [tree for tree in (each.root, each.draft) if tree]
-        if any(segment.pk in tree.segments() for tree in trees):
-            url = reverse("admin:segments_segment_change", args=[each.pk])
-            yield Use("segment", each.name, url, each.is_active, segment=each.pk)
+    """The other segments whose conditions, or drafts of them, name this one."""
+    tops = trees_naming(segment)
+    asking = Segment.objects.filter(Q(root__in=tops) | Q(draft__in=tops)).exclude(pk=segment.pk) if tops else []
+    for each in asking:
+        url = reverse("admin:segments_segment_change", args=[each.pk])
+        yield Use("segment", each.name, url, each.is_active and each.root_id in tops, segment=each.pk)
 
 
 Segment.uses.append(_asking_segments)
