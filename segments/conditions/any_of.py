@@ -9,6 +9,7 @@ class AnyOf(Group):
     """At least one of its conditions holds. Without any, it is nobody."""
 
     icon = "join_full"
+    narrows = False
 
     class Meta:
         verbose_name = verbose_name_plural = "any of"

@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from datetime import datetime
+from typing import ClassVar
 
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Least
@@ -14,6 +15,7 @@ class Group(Condition):
 
     shelf = "Groups"
     takes_parts = True
+    narrows: ClassVar[bool] = True  # each of its conditions leaves as many customers or fewer
 
     class Meta:
         abstract = True
