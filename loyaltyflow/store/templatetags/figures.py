@@ -104,6 +104,11 @@ def day(value: date | None) -> str:
     return str(format_skeleton("MMMd" if local.year == this_year else "yMMMd", local, locale=settings.locale))
 
 
+def month_day(month: int, day: int) -> str:
+    """A day of every year: Feb 29."""
+    return str(format_skeleton("MMMd", date(2000, month, day), locale=store().locale))
+
+
 @register.filter
 def period(first: date, last: date) -> str:
     """Both days and all between them: Oct 25 – Nov 23, 2026."""

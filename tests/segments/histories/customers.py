@@ -1,11 +1,11 @@
 """What becomes known of customers: their attributes, birthdays and tags."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
-from loyaltyflow.store.models import Customer
+from loyaltyflow.store.models import Customer, Order
 
-from . import happening, tell
+from . import happening, numbers, tell
 
 # Attribute → what it may hold; each may hold what the others do, as other systems send what they like.
 ATTRIBUTES = {
@@ -41,4 +41,33 @@ def tell_more(chance: Random, customer: Customer, at: datetime, now: datetime) -
     value = chance.choice(STRANGE if chance.random() < 0.15 else fitting)
     changed = {**kept, name: value} if chance.random() < 0.95 else {key: kept[key] for key in kept if key != name}
     Customer.objects.filter(pk=customer.pk).update(attributes=changed)
+    tell("customer_updated", customer, now)
+
+
+@happening
+def tell_the_birthday(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
+    """The day of birth, with or without the year, becomes known, is corrected or forgotten."""
+    near = now.date() + timedelta(days=chance.choice([0, 0, 1, -1, 6, 7, 8, -6, -7, -8, 30, 200]))
+    month, day = chance.choice([(at.month, at.day), (near.month, near.day), (2, 29), (2, 28), (9, 1), (9, 30), (1, 15)])
+    years = chance.choice([None, 0, 1, 18, 21, 22, 25, 29, 30, 34, 35, 65, -1])
+    known = {"birth_month": month, "birth_day": day, "birth_year": None if years is None else now.year - years}
+    forgotten = dict.fromkeys(known)
+    Customer.objects.filter(pk=customer.pk).update(**(known if chance.random() < 0.9 else forgotten))
+    tell("customer_updated", customer, now)
+
+
+@happening
+def come_long_ago(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
+    """Registered, completed the profile, joined or bought some years ago."""
+    name = chance.choice(["registered_at", "profile_completed_at", "loyalty_joined_at", "bought", "bought"])
+    days = chance.choice([365, 366, 364, 730, 731, 372, 335, 1095])
+    then = min(at, now).astimezone(UTC) - timedelta(days=days)
+    if name == "bought":
+        number = f"long ago {next(numbers)}"
+        Order.objects.create(
+            customer=customer, source="history", external_id=number, placed_at=then, completed_at=then, net=5
+        )
+        tell("order_completed", customer, now)
+        return
+    Customer.objects.filter(pk=customer.pk).update(**{name: then})
     tell("customer_updated", customer, now)

@@ -1,15 +1,19 @@
 """The conditions about the customer, in plain Python."""
 
 import re
-from datetime import UTC, datetime
+from calendar import isleap
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from loyaltyflow.store.models import StoreSettings
+from segments.conditions.age import Age
+from segments.conditions.anniversary import Anniversary
 from segments.conditions.attribute_date import AttributeDate
 from segments.conditions.attribute_list import AttributeList
 from segments.conditions.attribute_number import AttributeNumber
 from segments.conditions.attribute_text import AttributeText
 from segments.conditions.attribute_yes_no import AttributeYesNo
+from segments.conditions.birthday import Birthday
 from segments.conditions.customer_date import CustomerDate
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.has_consent import HasConsent
@@ -17,6 +21,8 @@ from segments.conditions.joined_loyalty import JoinedLoyalty
 from segments.conditions.lives_out_of_state import LivesOutOfState
 
 from . import answers, comparing, local_day
+
+LATER = datetime(2300, 1, 1, tzinfo=UTC)  # than anything that happens
 
 
 @answers(CustomerField)
@@ -118,3 +124,64 @@ def attribute_list(condition, facts, now):
         "is_set": True,
         "is_not_set": False,
     }[condition.operator]
+
+
+@answers(Birthday)
+def birthday(condition, facts, now):
+    born = facts.customer["birth_month"], facts.customer["birth_day"]
+    return month_day(condition, born if all(born) else None, now)
+
+
+@answers(Anniversary)
+def anniversary(condition, facts, now):
+    first = (
+        min(purchases(facts, now), default=None)
+        if condition.field == "first_purchase"
+        else facts.customer[condition.field]
+    )
+    day = first and local_day(first, now)
+    return month_day(condition, day and (day.month, day.day), now, since=day)
+
+
+def purchases(facts, now):
+    """When the customer bought, of what counts as bought at `now`."""
+    done = [each for each in facts["orders"] if each["completed_at"] and each["completed_at"] <= now]
+    undone = [{each["cancelled_at"] or LATER, each["refunded_at"] or LATER} for each in done]
+    return [each["completed_at"] for each, ends in zip(done, undone, strict=True) if min(ends) > now]
+
+
+def month_day(condition, found, now, since=None):
+    """Whether a month and a day, or None, are as asked; an anniversary comes after the day `since`."""
+    if condition.operator == "is_set":
+        return found is not None
+    if condition.operator == "is_not_set":
+        return found is None
+    if found is None:
+        return False
+    today, days = now.date(), condition.days or 0
+    match condition.operator:
+        case "in_month":
+            return found[0] == condition.month
+        case "between":
+            first, last = (condition.month, condition.day), (condition.last_month, condition.last_day)
+            wraps = first > last
+            found, first, last = (as_kept(each, today.year) for each in (found, first, last))
+            return found >= first or found <= last if wraps else first <= found <= last
+    ahead = {"today": [0], "next_days": range(days + 1), "past_days": range(-days, 1)}[condition.operator]
+    near = [today + timedelta(days=each) for each in ahead]
+    return any(as_kept(found, each.year) == (each.month, each.day) and (since is None or each > since) for each in near)
+
+
+def as_kept(day, year):
+    """February 28 for February 29 in a year without it."""
+    return (2, 28) if day == (2, 29) and not isleap(year) else day
+
+
+@answers(Age)
+def age(condition, facts, now):
+    year, month, day = (facts.customer[f"birth_{part}"] for part in ("year", "month", "day"))
+    if not year or not month or not day:
+        return comparing.number(condition, None)
+    today = now.date()
+    years = today.year - year - ((today.month, today.day) < as_kept((month, day), today.year))
+    return comparing.number(condition, years if years >= 0 else None)
