@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from hashlib import sha256
 from json import dumps
@@ -13,14 +13,13 @@ from django.urls import reverse
 from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
-from .checks import condition_types
 from .conditions import Condition
 from .conditions.all_of import AllOf
 from .conditions.base import Explanation, plant
 from .conditions.groups import by_itself
 from .memberships import Membership, Recheck
 from .uploads import RejectedRow, Upload
-from .uses import Use
+from .uses import Teller, Use, trees_naming, uses_of
 
 __all__ = ["Membership", "Recheck", "RejectedRow", "Segment", "Upload", "Use"]
 
@@ -107,7 +106,7 @@ class Segment(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     # Each tells what asks who is in the segment; the apps above add theirs.
-    uses: ClassVar[list[Callable[["Segment"], Iterable[Use]]]] = []
+    uses: ClassVar[list[Teller]] = []
 
     objects = SegmentQuerySet.as_manager()
 
@@ -149,7 +148,7 @@ class Segment(models.Model):
 
     def used_by(self) -> list[Use]:
         """What names it, the live ones first."""
-        return sorted((use for tell in Segment.uses for use in tell(self)), key=lambda use: not use.is_live)
+        return uses_of([self.pk], Segment.uses)[self.pk]
 
     def archive(self, now: datetime) -> bool:
         """Whether it was put away just now, as nothing uses it; its members are no longer kept up to date.
@@ -240,24 +239,15 @@ def fell(tops: Iterable[int]) -> None:
         Condition.objects.filter(Q(pk__in=known) | Q(tree__in=known)).delete()
 
 
-def trees_naming(segment: Segment) -> set[int]:
-    """The ids at the tops of all trees, of whatever they are the conditions, that name the segment."""
-    tops: set[int] = set()
-    for kind in condition_types():
-        named = [each.name for each in kind._meta.concrete_fields if each.related_model is Segment]
-        for name in named:
-            rows = kind._default_manager.non_polymorphic().filter(**{name: segment})
-            tops |= {tree or pk for pk, tree in rows.values_list("pk", "tree")}
-    return tops
-
-
-def _asking_segments(segment: Segment) -> Iterable[Use]:
-    """The other segments whose conditions, or drafts of them, name this one."""
-    tops = trees_naming(segment)
-    asking = Segment.objects.filter(Q(root__in=tops) | Q(draft__in=tops)).exclude(pk=segment.pk) if tops else []
-    for each in asking:
+def _asking_segments(segments: Collection[int]) -> Iterable[tuple[int, Use]]:
+    """The other segments whose conditions, or drafts of them, name these."""
+    trees = trees_naming(segments)
+    tops = list(trees)
+    for each in Segment.objects.filter(Q(root__any=tops) | Q(draft__any=tops)):
+        saved, drafted = (trees.get(top or 0, set()) for top in (each.root_id, each.draft_id))
         url = reverse("admin:segments_segment_change", args=[each.pk])
-        yield Use("segment", each.name, url, each.is_active and each.root_id in tops, segment=each.pk)
+        for named in (saved | drafted) - {each.pk}:
+            yield named, Use("segment", each.name, url, each.is_active and named in saved, segment=each.pk)
 
 
 Segment.uses.append(_asking_segments)

@@ -1,4 +1,7 @@
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+
+from .checks import condition_types
 
 
 @dataclass(frozen=True)
@@ -16,3 +19,28 @@ class Use:
 
     def __str__(self) -> str:
         return f"{self.kind} “{self.name}”"
+
+
+# Tells what names the segments with these ids, each use with the id; the statements do not depend on how many.
+Teller = Callable[[Collection[int]], Iterable[tuple[int, Use]]]
+
+
+def uses_of(segments: Iterable[int], tellers: Iterable[Teller]) -> dict[int, list[Use]]:
+    """What names each of the segments with these ids, the live ones first."""
+    found: dict[int, list[Use]] = {pk: [] for pk in segments}
+    for tell in tellers:
+        for pk, use in tell(found.keys()):
+            found[pk].append(use)
+    return {pk: sorted(uses, key=lambda use: not use.is_live) for pk, uses in found.items()}
+
+
+def trees_naming(segments: Collection[int]) -> dict[int, set[int]]:
+    """By the id at its top each tree, of whatever it is the condition, that names one of the segments; and which."""
+    found: dict[int, set[int]] = {}
+    for kind in condition_types():
+        for field in kind._meta.concrete_fields:
+            if field.is_relation and field.related_model._meta.label == "segments.Segment":
+                rows = kind._default_manager.non_polymorphic().filter(**{f"{field.name}__any": list(segments)})
+                for pk, tree, named in rows.order_by().values_list("pk", "tree", field.attname):
+                    found.setdefault(tree or pk, set()).add(named)
+    return found

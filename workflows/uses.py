@@ -1,25 +1,25 @@
 """Which workflows name a segment: in their trigger, in a step, or in a question that a step asks."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 
-from django.db.models import Q
 from django.urls import reverse
 
-from segments.models import Segment, Use, trees_naming
+from segments.models import Segment, Use
+from segments.uses import trees_naming
 
 from .graph import Revision, Workflow
 from .nodes.base import Node
 from .nodes.if_ import If
 
 
-def workflows_naming(segment: Segment) -> Iterator[Use]:
-    """One use for each workflow that names the segment in any of its editions."""
-    steps = sorted(_steps_naming(segment), key=lambda step: (step.revision.workflow.name, step.pk))
+def workflows_naming(segments: Collection[int]) -> Iterator[tuple[int, Use]]:
+    """One use for each workflow that names a segment in any of its editions."""
+    named = sorted(_steps_naming(segments), key=lambda each: (each[0], each[1].revision.workflow.name, each[1].pk))
     running = Revision.objects.in_use().exclude(workflow__status=Workflow.Status.ENDED)
-    in_use = set(running.values_list("pk", flat=True)) if steps else set()
-    for workflow, naming in groupby(steps, key=lambda step: step.revision.workflow):
-        yield _use(workflow, list(naming), in_use)
+    in_use = set(running.values_list("pk", flat=True)) if named else set()
+    for (pk, workflow), naming in groupby(named, key=lambda each: (each[0], each[1].revision.workflow)):
+        yield pk, _use(workflow, [step for _, step in naming], in_use)
 
 
 def _use(workflow: Workflow, steps: list[Node], in_use: set[int]) -> Use:
@@ -40,13 +40,16 @@ def _is_entrance(step: Node) -> bool:
     return step.is_trigger and step.revision.status == Revision.Status.LIVE
 
 
-def _steps_naming(segment: Segment) -> Iterable[Node]:
-    """The steps with a field that names it, whatever their type, and those that ask a question about it."""
+def _steps_naming(segments: Collection[int]) -> Iterator[tuple[int, Node]]:
+    """The steps with a field that names one, whatever their type, and those that ask a question about one."""
     for kind in _types(Node):
-        for name in [each.name for each in kind._meta.local_fields if each.related_model is Segment]:
-            yield from kind._default_manager.filter(**{name: segment}).select_related("revision__workflow")
-    tops = trees_naming(segment)
-    yield from If.objects.filter(Q(condition__in=tops)).select_related("revision__workflow") if tops else ()
+        for field in [each for each in kind._meta.local_fields if each.related_model is Segment]:
+            steps = kind._default_manager.filter(**{f"{field.name}__any": list(segments)})
+            for step in steps.select_related("revision__workflow"):
+                yield getattr(step, field.attname), step
+    trees = trees_naming(segments)
+    for asking in If.objects.filter(condition__any=list(trees)).select_related("revision__workflow") if trees else ():
+        yield from ((pk, asking) for pk in trees[asking.condition_id])
 
 
 def _types(base: type[Node]) -> list[type[Node]]:

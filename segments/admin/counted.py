@@ -1,5 +1,6 @@
 """What the editor counts while staff write: how many match, who some of them are, and why somebody does or does not."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -197,12 +198,12 @@ def _explained(owner: SegmentTree, wanted: str) -> dict[str, Any]:
         "customer": customer,
         "page": reverse("admin:store_customer_change", args=[customer.pk]),
         "why": why,
-        "reasons": _reasons(owner.tree, why),
-        "turns": _turns(owner, customer),
+        "reasons": reasons(owner.tree, why),
+        "turns": turned(owner.tree, customer, owner.now),
     }
 
 
-def _reasons(tree: Condition, why: Explanation) -> list[dict[str, Any]]:
+def reasons(tree: Condition, why: Explanation) -> list[dict[str, Any]]:
     """Each condition with its answer and what was seen; a group with how it is asked and its conditions."""
     return [
         {
@@ -210,17 +211,18 @@ def _reasons(tree: Condition, why: Explanation) -> list[dict[str, Any]]:
             "sentence": part.sentence,
             "seen": part.seen[:1].upper() + part.seen[1:],
             "title": next((f"{mode.word} {mode.rest}" for mode in MODES if isinstance(row, mode.kind)), ""),
-            "parts": _reasons(row, part),
+            "parts": reasons(row, part),
         }
         for row, part in zip(tree.parts(), why.parts, strict=True)
     ]
 
 
-def _turns(owner: SegmentTree, customer: Customer) -> str:
-    turn = turns.turn(owner.tree, customer, owner.now)
+def turned(tree: Condition, customer: Customer, now: datetime) -> str:
+    """When time alone makes the customer join or leave, as a sentence."""
+    turn = turns.turn(tree, customer, now)
     if turn is None:
         return "Only something that they do, or that happens to them, changes that."
-    at = turn.at.astimezone(owner.now.tzinfo)
+    at = turn.at.astimezone(now.tzinfo)
     is_midnight = (at.hour, at.minute) == (0, 0)
     verb = "Joins" if turn.joins else "Leaves"
     return f"{verb} on {day(turn.at) if is_midnight else moment(turn.at)} if nothing happens before."

@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 
 from ..models import Segment
 
-Page = Callable[[ModelAdmin, HttpRequest, Segment], HttpResponseBase]
+Page = Callable[..., HttpResponseBase]  # of the admin, the request, the segment and what the address says besides
 
 
 def page_of(segments: ModelAdmin, address: str, page: Page, name: str, may: str = "view") -> URLPattern:

@@ -1,51 +1,84 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
-from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from unfold.admin import ModelAdmin
-from unfold.decorators import action
 from unfold.views import ChangeList
 
-from loyaltyflow.store.models import Customer, StoreSettings
-from loyaltyflow.store.templatetags.figures import count, moment
+from loyaltyflow.store.models import Customer
+from loyaltyflow.store.templatetags.figures import count, percent, signed, width
 
-from .. import refresh
+from .. import history
 from ..conditions.all_of import AllOf
-from ..conditions.base import prefetch_references
+from ..conditions.base import day_start, prefetch_references
 from ..models import Segment, SegmentQuerySet
-from . import editor, page
+from ..uses import uses_of
+from . import editor, members, page, states
 
 # The modules with further pages about a segment; the paths of each go before the admin's own.
 PAGES = [
     editor,
-    page,
+    members,
+    states,
 ]
+WEEK = 7  # days
+
+
+class StateFilter(admin.SimpleListFilter):
+    """How it stands with them; who asks for nothing sees all but those that were put away."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("active", "Active"), ("off", "Off"), ("by_hand", "By hand"), ("archived", "Archived")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Segment]) -> QuerySet[Segment]:
+        if self.value() == "archived":
+            return queryset.filter(archived_at__isnull=False)
+        shown = queryset.filter(archived_at=None)
+        ways: dict[str, dict[str, Any]] = {
+            "active": {"kind": Segment.Kind.DYNAMIC, "is_active": True},
+            "off": {"kind": Segment.Kind.DYNAMIC, "is_active": False},
+            "by_hand": {"kind": Segment.Kind.STATIC},
+        }
+        return shown.filter(**ways.get(self.value() or "", {}))
 
 
 class SegmentList(ChangeList):
     result_list: Any
 
     def get_results(self, request: HttpRequest) -> None:
-        """The rows of the page, each with its condition tree and what that names."""
+        """The rows of the page, each with its condition tree, what that names, its moves of a week and its uses."""
         super().get_results(request)
         segments: SegmentQuerySet = self.result_list
-        self.result_list = rows = segments.with_trees()
+        rows: list[Any] = segments.with_trees()
+        self.result_list = rows
         prefetch_references(part for each in rows if each.root for part in each.root.walk())
+        moved = history.moved_since(rows, day_start(states.now(), WEEK - 1))
+        uses = uses_of([each.pk for each in rows], Segment.uses)
+        everybody = Customer.objects.count()
+        for each in rows:
+            each.week = moved.get(each.pk, (0, 0))
+            each.uses_now = [use for use in uses[each.pk] if not use.is_past]
+            each.share = each.members_now / everybody if everybody else None
 
 
 @admin.register(Segment)
 class SegmentAdmin(ModelAdmin):
-    list_display = ["name", "in_words", "members", "is_active", "built"]
-    list_filter = ["is_active"]
+    list_display = ["title", "in_words", "members", "state", "week", "used"]
+    list_filter = [StateFilter]
     search_fields = ["name", "description"]
-    fields = ["name", "description", "is_active", "built"]
-    readonly_fields = ["is_active", "built"]
+    fields = ["name", "description", "kind"]
+    radio_fields = {"kind": admin.VERTICAL}
     actions = ["activate", "deactivate"]
-    actions_submit_line = ["switch_on", "switch_off"]
-    change_form_outer_after_template = "admin/segments/segment/conditions.html"
 
     def get_urls(self) -> list[URLPattern]:
         return [path for module in PAGES for path in module.paths(self)] + super().get_urls()
@@ -59,39 +92,43 @@ class SegmentAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
 
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Those found by the words; where one is chosen, none that was put away."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        is_choice = "/autocomplete/" in request.path
+        return (found.filter(archived_at=None) if is_choice else found), may_repeat
+
+    @admin.display(description="segment", ordering="name")
+    def title(self, segment: Segment) -> SafeString:
+        note = format_html('<span class="lf-note">{}</span>', segment.description) if segment.description else ""
+        return format_html("<b>{}</b>{}", segment.name, note)
+
     @admin.display(description="in words")
-    def in_words(self, segment: Segment) -> str:
-        return segment.summary()
+    def in_words(self, segment: Segment) -> SafeString:
+        return page.sentence(segment)
 
     @admin.display(description="members", ordering="members_now")
-    def members(self, segment: Segment) -> str:
-        return count(segment.members_now)
+    def members(self, segment: Any) -> SafeString:
+        share = format_html(
+            '<span class="lf-note">{}</span><span class="lf-track"><i style="--w:{}"></i></span>',
+            f"{percent(segment.share)} of all",
+            width(segment.share),
+        )
+        return format_html("<b>{}</b>{}", count(segment.members_now), share)
 
-    @admin.display(description="built", ordering="built_at")
-    def built(self, segment: Segment) -> str:
-        return moment(segment.built_at)
+    @admin.display(description="state")
+    def state(self, segment: Segment) -> SafeString:
+        known = {"state": states.state_of(segment)}
+        return mark_safe(render_to_string("admin/segments/segment/state.html", known))  # noqa: S308 (a template's)
 
-    def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        """To activate what is not active, and the other way round; a static segment is neither."""
-        segment = self.get_object(request, object_id)
-        if segment is None or segment.kind == Segment.Kind.STATIC:
-            return []
-        offered = f"segments_segment_{'switch_off' if segment.is_active else 'switch_on'}"
-        return [each for each in super().get_actions_submit_line(request, object_id) if each.action_name == offered]
+    @admin.display(description="in 7 days")
+    def week(self, segment: Any) -> str:
+        entered, left = segment.week
+        return signed(entered - left) if entered or left else "0"
 
-    @action(description="Save and activate", permissions=["change"])
-    def switch_on(self, request: HttpRequest, obj: Segment) -> None:
-        self.activate(request, Segment.objects.filter(pk=obj.pk))
-
-    @action(description="Deactivate", permissions=["change"])
-    def switch_off(self, request: HttpRequest, obj: Segment) -> None:
-        self.deactivate(request, Segment.objects.filter(pk=obj.pk))
-
-    def response_change(self, request: HttpRequest, obj: Segment) -> HttpResponse:
-        """After one of the buttons, the same page: the button has said what became of it."""
-        if any(f"segments_segment_{name}" in request.POST for name in self.actions_submit_line):
-            return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
-        return super().response_change(request, obj)
+    @admin.display(description="used by")
+    def used(self, segment: Any) -> str:
+        return count(len(segment.uses_now))
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         """Give a new dynamic segment its top group, to which staff add conditions."""
@@ -100,50 +137,47 @@ class SegmentAdmin(ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Segment, post_url_continue: str | None = None) -> HttpResponse:
-        """To the page of the new segment, where conditions are added."""
-        messages.success(request, f"“{obj}” was made. Add its conditions, then activate it.")
-        return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
+        """To where the new segment is filled: its conditions, or its page on which customers are put in."""
+        if obj.kind == Segment.Kind.STATIC:
+            messages.success(request, f"“{obj}” was added. Put customers into it here, or with a file or a workflow.")
+            return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
+        messages.success(request, f"“{obj}” was added. Say who belongs in it, then activate it.")
+        return HttpResponseRedirect(page.conditions_of(obj))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The segment with its conditions, how many customers meet them now and, if asked, why one of them does."""
-        segment = Segment.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
-        may_ask = request.user.has_perm("store.view_customer")
-        wanted = request.GET.get("customer", "").replace("\0", "").strip() if may_ask else ""
-        about = _about(segment, wanted) | {"may_ask": may_ask} if segment else {}
-        answer: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
-        return answer
+        """The segment's own page; what is sent there is its name and description."""
+        segment = self.get_object(request, unquote(object_id))
+        if segment is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        may = self.has_change_permission if request.method == "POST" else self.has_view_permission
+        if not may(request, segment):
+            raise PermissionDenied
+        form = states.rename(self, request, segment) if request.method == "POST" else None
+        if request.method == "POST" and form is None:
+            return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[segment.pk]))
+        return page.show(self, request, segment, form)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What would go with the segment, or by whom it is used."""
+        segment = self.get_object(request, unquote(object_id))
+        if segment is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_delete_permission(request, segment):
+            raise PermissionDenied
+        return states.delete(self, request, segment)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """A segment is deleted on its own page, which says what goes with it and by whom it is used."""
+        return {name: each for name, each in super().get_actions(request).items() if name != "delete_selected"}
 
     @admin.action(description="Activate: build and keep up to date", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
-        roots = [(each, each.root) for each in queryset.with_trees()]
-        bare = [each for each, root in roots if root is not None and root.takes_parts and not root.parts()]
-        for each in bare:
-            messages.error(request, f"“{each}” has no conditions, so everybody would be in it. Add one first.")
-        if activated := refresh.activate(queryset.exclude(pk__in=[each.pk for each in bare]), _now()):
-            messages.success(
-                request,
-                f"{activated} activated. Those who meet the conditions now are in; "
-                "workflows start with those who come from here on.",
-            )
+        states.activate(request, queryset)
 
     @admin.action(description="Deactivate: leave the members as they are", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
-        messages.success(request, f"{refresh.deactivate(queryset)} deactivated.")
-
-
-def _now() -> Any:
-    return StoreSettings.load().local(timezone.now())
-
-
-def _about(segment: Segment, wanted: str) -> dict[str, Any]:
-    """What the segment's page shows beside its form; `wanted` is the e-mail address or number of a customer."""
-    now = _now()
-    about: dict[str, Any] = {"segment": segment, "meeting": segment.count(now), "wanted": wanted}
-    if wanted:
-        named = Q(email__iexact=wanted) | (Q(pk=int(wanted)) if wanted.isdecimal() and len(wanted) < 19 else Q())
-        customer = Customer.objects.filter(named).first()
-        about["customer"] = customer
-        about["why"] = segment.explain(customer, now) if customer else None
-    return about
+        states.deactivate(request, queryset)

@@ -35,12 +35,42 @@ const weekly = (canvas, data) => {
   });
 };
 
+/* Days of a segment: how many were in it, and below how many entered (up) and left (down). */
+const axes = (data, more) => {
+  const quiet = colour("--lf-quiet"), line = colour("--lf-line"), font = { family: "Inter", size: 11 };
+  const written = (value) => Math.abs(value).toLocaleString(data.locale);
+  return {
+    x: { stacked: true, grid: { display: false }, border: { color: line() }, ticks: { color: quiet(), font, maxRotation: 0, autoSkipPadding: 24 } },
+    y: { stacked: true, border: { display: false }, grid: { color: line(0.7) }, ticks: { color: quiet(), maxTicksLimit: 5, precision: 0, padding: 8, font, callback: written }, afterFit: (axis) => { axis.width = 56; }, ...more },
+  };
+};
+const daily = (canvas, data, type, datasets, scales) => new Chart(canvas, {
+  type,
+  data: { labels: data.labels, datasets },
+  options: {
+    animation: false, maintainAspectRatio: false, interaction: { mode: "index", intersect: false }, scales,
+    plugins: { legend: { display: false }, tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${Math.abs(item.raw).toLocaleString(data.locale)}` } } },
+  },
+});
+const size = (canvas, data) => {
+  const shade = colour("--lf-series-1");
+  const line = { label: "Members", data: data.values, borderColor: shade(), backgroundColor: shade(0.12), fill: true, borderWidth: 2, pointRadius: 0, pointHitRadius: 8, stepped: false, tension: 0 };
+  return daily(canvas, data, "line", [line], axes(data, { beginAtZero: true, suggestedMax: 10 }));
+};
+const moves = (canvas, data) => {
+  const bars = [["Entered", data.entered, 1], ["Left", data.left.map((value) => -value), 2]];
+  const datasets = bars.map(([label, values, number]) => ({ label, data: values, backgroundColor: colour(`--lf-series-${number}`)(), maxBarThickness: 12, categoryPercentage: 0.9, barPercentage: 0.9 }));
+  return daily(canvas, data, "bar", datasets, axes(data, data.top ? { min: -data.top, max: data.top } : { suggestedMax: 4, suggestedMin: -4 }));
+};
+const kinds = { weekly, size, moves };
+
 const draw = () => document.querySelectorAll("canvas[data-chart]").forEach((canvas) => {
   drawn.get(canvas)?.destroy();
-  drawn.set(canvas, weekly(canvas, JSON.parse(document.getElementById(canvas.dataset.chart).textContent)));
+  drawn.set(canvas, kinds[canvas.dataset.chart](canvas, JSON.parse(document.getElementById(canvas.dataset.chart).textContent)));
 });
 
 addEventListener("DOMContentLoaded", () => {
   draw();
+  document.fonts.load("11px Inter").then(draw);  // a canvas does not wait for its font by itself
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["class"] });
 });
