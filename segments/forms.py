@@ -99,7 +99,10 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         for name, field in self.fields.items():
             self._dress(name, field, address, offered or {})
         if self.is_bound:
-            self.data = {key: value for key, value in self.data.items() if self._is_read(key)}
+            said = self.data
+            self.data = {key: value for key, value in said.items() if self._is_read(key, said)}
+            for name in self.asked_with:
+                self.fields[name].required = self.fields[name].required and self.asks(name, said)
 
     def _ask_when(self) -> None:
         """One choice over the columns of the window, of which only one sort is asked for."""
@@ -114,12 +117,12 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _dress(self, name: str, field: forms.Field, address: str, offered: dict[str, Any]) -> None:
         if name == "operator" and str(field.label).lower() == "operator":
-            field.label = "When" if issubclass(self.kind, ComparesDate) else "Value"
+            field.label = "When" if issubclass(self.kind, ComparesDate) else self._compared()
         label = str(field.label or name).lower()
         field.error_messages["required"] = f"Say which {label}." if _is_choice(field) else f"Fill in the {label}."
         field.widget.attrs |= {"autocomplete": "off", "aria-label": str(field.label)}
         if name in self.asked_with and name in WINDOW:
-            field.required = False  # the window says by itself what is missing
+            field.required, field.help_text = False, ""  # the window says by itself what is missing
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = offered.get(name, field.queryset)
             field.empty_label = "Choose one" if field.required else f"Any {label}"
@@ -143,15 +146,20 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         elif isinstance(field.widget, forms.Textarea):
             field.widget.attrs["rows"] = 3
 
+    def _compared(self) -> str:
+        """What the operator is asked of, as the field says it that stands behind it."""
+        behind = [name for name, (other, _) in self.asked_with.items() if other == "operator"]
+        return str(self.fields[behind[0]].label) if behind else "Value"
+
     def _plain(self, name: str) -> None:
         """Write a number without the noughts that its column keeps: 200, not 200.000."""
         value = self.initial.get(name, self.fields[name].initial)
         if isinstance(value, Decimal):
             self.initial[name] = f"{value.normalize():f}"
 
-    def _is_read(self, key: str) -> bool:
-        name = key.removesuffix("_text") if key.removesuffix("_text") in self.fields else key
-        return self.asks(name, self.data)
+    def _is_read(self, key: str, said: Any) -> bool:
+        name = key.removesuffix("_text")
+        return self.asks(name if name in self.fields else key, said)
 
     def asks(self, name: str, said: Any) -> bool:
         """Whether the field matters, given what is said in the others."""

@@ -48,8 +48,11 @@ def _counted(owner: SegmentTree, tree: Condition) -> dict[str, Any]:
 
 def _culprit(owner: SegmentTree, tree: Condition) -> dict[str, Any] | None:
     """The row that leaves nobody, with its own count."""
-    row = counting.nobody(tree, owner.now)
-    if row is None or row.takes_parts:
+    try:
+        row = counting.nobody(tree, owner.now)
+    except TooSlow:
+        return None
+    if row is None or row is tree:
         return None
     alone = counting.counted(row, owner.now)
     many = f"{count(alone.number)} customers match it alone, none of them the rest"

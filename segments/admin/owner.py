@@ -53,6 +53,9 @@ class SegmentTree:
     def tree(self) -> Condition:
         tree = self.segment.edited()
         prefetch_references(tree.walk())
+        for group in tree.walk():
+            for part in group.parts() if group.pk else []:
+                part.parent = group  # known already, and perhaps deleted by somebody else by the time it is asked for
         return tree
 
     @cached_property

@@ -168,11 +168,10 @@ def offered(kinds: Iterable[type[Condition]]) -> list[list[tuple[str, list[dict[
             pick = {"type": kind.type_name(), "icon": kind.icon, "title": title(kind), "help": first_sentence(kind)}
             shelves.setdefault(kind.shelf, []).append(pick)
     order = sorted(shelves, key=lambda shelf: SHELVES.index(shelf) if shelf in SHELVES else len(SHELVES))
-    half, columns, length = sum(len(picks) + 1 for picks in shelves.values()) / 2, [[], []], 0  # type: ignore[var-annotated]
-    for shelf in order:
-        columns[length >= half].append((shelf, shelves[shelf]))
-        length += len(shelves[shelf]) + 1
-    return columns
+    lengths = [len(shelves[shelf]) + 1 for shelf in order]
+    split = min(range(len(order) + 1), key=lambda at: abs(sum(lengths[:at]) - sum(lengths[at:])))
+    columns = [order[:split], order[split:]]
+    return [[(shelf, shelves[shelf]) for shelf in column] for column in columns]
 
 
 def title(kind: type[Condition]) -> str:

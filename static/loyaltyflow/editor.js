@@ -54,13 +54,13 @@
   });
 
   const REFUSED = { 401: "You were signed out. Sign in again in another tab, then press “Try again”: what you typed stays here.", 403: "Not saved: you are not allowed to change this. Ask whoever manages your staff accounts." };
+  const isSignedOut = (xhr) => xhr?.status === 401 || Boolean(xhr?.responseURL && new URL(xhr.responseURL).pathname.endsWith("/login/"));
   const failed = ({ detail }) => {
-    const { elt, requestConfig, xhr } = detail, quiet = elt.closest("[data-quiet]");
+    const { requestConfig, xhr } = detail, { elt } = requestConfig, quiet = elt.closest("[data-quiet]");
     after = null;
-    if (quiet && !xhr?.status && requestConfig.verb === "get" && !navigator.onLine) return;
     const line = copy("#not-saved");
-    one("p", line).textContent = REFUSED[xhr?.status] ?? (requestConfig.verb === "get" ? "This could not be loaded. Try again." : "Not saved. Try again.");
-    one("[data-sign-in]", line).hidden = xhr?.status !== 401;
+    one("p", line).textContent = REFUSED[isSignedOut(xhr) ? 401 : xhr?.status] ?? (requestConfig.verb === "get" ? "This could not be loaded. Try again." : "Not saved. Try again.");
+    one("[data-sign-in]", line).hidden = !isSignedOut(xhr);
     retry = elt === form() ? () => htmx.trigger(form(), "submit") : () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt.isConnected ? elt : panel(), target: requestConfig.target, swap: elt.closest("[hx-swap]")?.getAttribute("hx-swap"), values: Object.fromEntries(requestConfig.formData ?? []) });
     if (quiet) return void (quiet.dataset.quiet === "say" && quiet.replaceChildren(line));
     all(".panel-ask, .told > *").forEach((each) => each.remove());
@@ -83,8 +83,10 @@
   document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => { if (detail.target.id === "rows") counts = new Map(all("#rows [data-row] > .hit").map((hit) => [hit.id, hit.innerHTML])); });
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     focused = document.activeElement?.id;
+    if (isSignedOut(detail.xhr)) { detail.shouldSwap = false; return failed({ detail }); }
     if ([409, 422].includes(detail.xhr.status)) { detail.shouldSwap = true; detail.isError = false; }
     if (detail.target === panel() && detail.xhr.status >= 400) after = null;
+    return undefined;
   });
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => {
     if (detail.target?.id === "rows" || one("#rows") === detail.target) rowsCame();
@@ -118,7 +120,7 @@
     const first = one("[aria-invalid=true]", panel()) ?? one("[autofocus]", panel()) ?? (byKey && form() && one("input:not([type=hidden]), select", form()));
     if (first) first.focus();
     else if (document.activeElement === document.body && from) document.getElementById(from)?.focus({ preventScroll: true });
-    if (after) { const go = after; after = null; go(); }
+    if (after) { const go = after; after = null; setTimeout(go); }
   };
   const close = () => {
     const back = document.getElementById(`row-${open()?.dataset.row}`) ?? (from && document.getElementById(from));
@@ -270,4 +272,5 @@
     drawn = one("#rows").innerHTML;
     panelCame();
   });
+  addEventListener("load", () => show()); // the page is hidden until then
 })();
