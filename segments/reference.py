@@ -77,10 +77,15 @@ def _mixins_of(kind: type[Condition]) -> list[type[models.Model]]:
 
 
 def _brought(base: Any) -> list[Any]:
-    """The fields that an abstract model brings into types of conditions."""
-    if not getattr(getattr(base, "_meta", None), "abstract", False) or issubclass(Condition, base):
+    """The fields that an abstract model itself brings into types of conditions; what it inherits, others bring."""
+    if not _is_mixin(base):
         return []
-    return [field for field in base._meta.local_fields if not field.auto_created]
+    inherited = {field.name for parent in base.__mro__[1:] if _is_mixin(parent) for field in parent._meta.local_fields}
+    return [field for field in base._meta.local_fields if not field.auto_created and field.name not in inherited]
+
+
+def _is_mixin(base: Any) -> bool:
+    return bool(getattr(getattr(base, "_meta", None), "abstract", False)) and not issubclass(Condition, base)
 
 
 def _mixin(mixin: type[models.Model], kinds: Iterable[type[Condition]]) -> Iterator[str]:
@@ -160,7 +165,8 @@ def _takes(field: Any, owner: Any) -> str:
         of = model._meta.verbose_name
         return f"the {model._meta.get_field(name).verbose_name} of a {of}" if name else f"a step of the workflow ({of})"
     if field.choices:
-        return "one of " + ", ".join(f"`{value}`" + _meaning(value, label) for value, label in field.flatchoices)
+        chosen = [(value, label) for value, label in field.flatchoices if value != ""]
+        return "one of " + ", ".join(f"`{value}`" + _meaning(value, label) for value, label in chosen)
     kind = next(words for each, words in KINDS_OF_VALUES if isinstance(field, each))
     unit = getattr(owner, "units", {}).get(field.name)
     return f"{kind} ({unit})" if unit else kind

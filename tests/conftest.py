@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, settings
 
+from segments.models import Segment
+
 STORE_ZONE = ZoneInfo("America/New_York")
 
 # A few examples at every run; `pytest --hypothesis-profile=thorough` tries many, which takes minutes a file.
@@ -14,6 +16,23 @@ unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.function_sc
 settings.register_profile("default", max_examples=3, print_blob=True, **unhurried)
 settings.register_profile("thorough", max_examples=100, print_blob=True, **unhurried)
 settings.load_profile("default")
+
+
+A_NEW_STORES_SEGMENTS: list[tuple[str, bool, int]] = []
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
+    """The database as every test begins with it: empty, without the segments that a new store has."""
+    with django_db_blocker.unblock():
+        A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
+        Segment.objects.all().delete()
+
+
+@pytest.fixture
+def a_new_stores_segments(django_db_setup: None) -> list[tuple[str, bool, int]]:
+    """Name, whether active, and members of each segment that was there after the migrations of an empty database."""
+    return A_NEW_STORES_SEGMENTS
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from django.db import connection
 
 from loyaltyflow.store.models import Cart, Customer, Order, Product, StoreSettings
 from messaging.models import EmailTemplate
+from segments import defaults
 from segments.models import Segment
 from workflows.models import Workflow
 
@@ -149,7 +150,7 @@ def _refuse_other_data() -> None:
         "customers": Customer.objects.exclude(email__startswith="bench") if bench else Customer.objects.all(),
         "orders": Order.objects.exclude(source__startswith="bench") if bench else Order.objects.all(),
         "products": Product.objects.exclude(sku__startswith="BENCH-") if bench else Product.objects.all(),
-        "segments": Segment.objects.exclude(name__startswith="Bench"),
+        "segments": Segment.objects.exclude(name__startswith="Bench").exclude(is_active=False, name__in=_shipped()),
         "workflows": Workflow.objects.exclude(name__startswith="Bench"),
         "templates": EmailTemplate.objects.exclude(name__startswith="Bench"),
         "carts": Cart.objects.all(),
@@ -161,6 +162,11 @@ def _refuse_other_data() -> None:
             f"This database holds {', '.join(found)} that the benchmark did not make, and it would delete them. "
             "Give it a database of its own: set DATA_DIR to an empty folder."
         )
+
+
+def _shipped() -> list[str]:
+    """The names of the segments that every new store has."""
+    return [document.segment.name for document in defaults.described()]
 
 
 def _build(data: DataSet) -> None:
