@@ -65,7 +65,9 @@ def show(
         context |= members.listed(request, segment) | _why(request, segment, moment)
         if segment.kind == Segment.Kind.STATIC:
             context |= members.candidates(request, segment)
-    return TemplateResponse(request, "admin/segments/segment/page.html", context, status=409 if form else 200)
+    return TemplateResponse(
+        request, "admin/segments/segment/page.html", context, status=409 if form and form.non_field_errors() else 200
+    )
 
 
 def sentence(segment: Segment) -> SafeString:
@@ -105,6 +107,7 @@ def charts(segment: Segment, days: list[history.Day]) -> dict[str, Any]:
             "left": [each.left for each in days],
             "top": top,
         },
+        "is_empty": not any(each.size or each.entered or each.left for each in days),
         "beyond": [each for each in days if top and max(each.entered, each.left) > top],
     }
 

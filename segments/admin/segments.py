@@ -58,6 +58,7 @@ class SegmentList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """The rows of the page, each with its condition tree, what that names, its moves of a week and its uses."""
         super().get_results(request)
+        self.full_result_count = self.result_count  # those that were put away are not left out, but asked for
         segments: SegmentQuerySet = self.result_list
         rows: list[Any] = segments.with_trees()
         self.result_list = rows
@@ -87,6 +88,8 @@ class SegmentAdmin(ModelAdmin):
         field = super().formfield_for_dbfield(db_field, request, **options)
         if field and db_field.name == "description":
             field.widget.attrs["rows"] = 2
+        if field and db_field.name == "kind":
+            field.label = "How it is filled"
         return field
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -101,11 +104,11 @@ class SegmentAdmin(ModelAdmin):
     @admin.display(description="segment", ordering="name")
     def title(self, segment: Segment) -> SafeString:
         note = format_html('<span class="lf-note">{}</span>', segment.description) if segment.description else ""
-        return format_html("<b>{}</b>{}", segment.name, note)
+        return format_html("<div><b>{}</b>{}</div>", segment.name, note)
 
     @admin.display(description="in words")
     def in_words(self, segment: Segment) -> SafeString:
-        return page.sentence(segment)
+        return format_html("<div>{}</div>", page.sentence(segment))
 
     @admin.display(description="members", ordering="members_now")
     def members(self, segment: Any) -> SafeString:
@@ -114,7 +117,7 @@ class SegmentAdmin(ModelAdmin):
             f"{percent(segment.share)} of all",
             width(segment.share),
         )
-        return format_html("<b>{}</b>{}", count(segment.members_now), share)
+        return format_html("<div><b>{}</b>{}</div>", count(segment.members_now), share)
 
     @admin.display(description="state")
     def state(self, segment: Segment) -> SafeString:
@@ -143,6 +146,14 @@ class SegmentAdmin(ModelAdmin):
             return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
         messages.success(request, f"“{obj}” was added. Say who belongs in it, then activate it.")
         return HttpResponseRedirect(page.conditions_of(obj))
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The form with one way on: to where the segment is filled."""
+        one_way = {"show_save_and_continue": False, "show_save_and_add_another": False}
+        answer: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **one_way})
+        return answer
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

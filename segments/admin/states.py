@@ -192,4 +192,4 @@ def delete(segments: ModelAdmin, request: HttpRequest, segment: Segment) -> Http
         **{name: count(number) for name, number in goes.items()},
     }
     template = "admin/segments/segment/delete.html"
-    return TemplateResponse(request, template, context, status=409 if uses else 200)
+    return TemplateResponse(request, template, context, status=409 if uses and request.method == "POST" else 200)

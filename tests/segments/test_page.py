@@ -164,7 +164,7 @@ def test_a_segment_that_is_off_says_how_many_it_would_hold(staff):
     factories.customer(state="MA")
     made = segment(grow(AllOf, CustomerField.objects.create(value="MA")), "Local", is_active=False)
 
-    assert "1 customers meet it now" in read(staff, made)
+    assert "1 customer meets it now" in read(staff, made)
     assert "The members will stand here once it is active." in read(staff, made)
 
 
@@ -421,7 +421,7 @@ def test_what_is_used_is_neither_archived_nor_deleted_and_says_by_whom(staff, cl
     assert "It was not archived. “Club” is used by" in press(staff, club, "archived")
     for answer in (staff.post(at(club, "delete"), {"post": "yes"}), staff.get(at(club, "delete"))):
         text = answer.content.decode()
-        assert answer.status_code == 409
+        assert answer.status_code == (409 if answer.request["REQUEST_METHOD"] == "POST" else 200)
         assert all(name in text for name in ("Thank you", "Asking", "/workflows/workflow/"))
     club.refresh_from_db()
     assert (club.archived_at, Membership.objects.count()) == (None, 1)
