@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,29 +20,14 @@ from segments.exchange import dumped
 from segments.models import Membership, Recheck, Segment
 
 from . import histories, plain
+from .agreement import between, is_in, judge, leaves_of, plant, wipe
 from .moments import MOMENT, walk
-from .population import Facts, found, happen, judged, known, next_event, populate
-from .trees import Plain, forests, name_of, planted
+from .population import Facts, happen, known, next_event, populate
+from .trees import forests
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE, TREES = 4, 5
 seeds = st.integers(0, 2**32 - 1)
-
-
-def wipe() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE store_customer, store_feedreader, segments_segment, segments_condition CASCADE")
-
-
-def plant(forest: list[Plain]) -> list[Segment]:
-    """A live segment of each tree, built with the next refresh; with its conditions at hand."""
-    for number, tree in enumerate(forest):
-        Segment.objects.create(name=name_of(number), root=planted(tree), is_active=True)
-    return Segment.objects.live().with_trees()
-
-
-def leaves_of(segments: list[Segment]) -> list:
-    return [leaf for each in segments for leaf in each.root.walk() if not leaf.takes_parts]
 
 
 @given(forest=forests(TREES), seed=seeds)
@@ -51,7 +36,7 @@ def test_a_refresh_equals_a_full_evaluation(forest, seed):
     wipe()
     histories.furnish()
     segments, ticks = plant(forest), walk(chance)
-    asked = leaves_of(segments) or [planted({"customer_field": {"value": "MA"}})]
+    asked = leaves_of(segments)
     with transaction.atomic():
         people = populate(chance, PEOPLE, ticks[0], *asked)
     for before, now in zip([ticks[0], *ticks], ticks, strict=False):
@@ -63,28 +48,6 @@ def test_a_refresh_equals_a_full_evaluation(forest, seed):
         judge(segments, facts, now)
         nothing_changes_unseen(chance, segments, facts, now)
     events_tell_each_move(ticks[0])
-
-
-def between(chance: Random, before: datetime, now: datetime) -> datetime:
-    """When the shop learns of something: after the last tick, up to this one."""
-    span = now.astimezone(UTC) - before.astimezone(UTC)
-    return (now.astimezone(UTC) - span * chance.choice([0, chance.random()])).astimezone(now.tzinfo)
-
-
-def judge(segments: list[Segment], facts: dict[int, Facts], now: datetime) -> None:
-    """The members are those of a full evaluation, in SQL and in plain Python."""
-    counted = dict(Segment.objects.values_list("pk", "members_now"))
-    for each in segments:
-        members = {pk for pk, of_one in facts.items() if is_in(of_one, each)}
-        whole, expected = found(each.root.q(now)), judged(each.root, facts, now)
-        where = (each.name, str(now), dumped(each.root))
-        assert (*where, "members", members - whole, whole - members) == (*where, "members", set(), set())
-        assert (*where, "plain", whole - expected, expected - whole) == (*where, "plain", set(), set())
-        assert counted[each.pk] == len(members)
-
-
-def is_in(facts: Facts, segment: Segment) -> bool:
-    return any(stay["segment_id"] == segment.pk and stay["left_at"] is None for stay in facts["stays"])
 
 
 def nothing_changes_unseen(chance: Random, segments: list[Segment], facts: dict[int, Facts], now: datetime) -> None:

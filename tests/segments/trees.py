@@ -67,7 +67,12 @@ def _others(field: Any, number: int) -> Any:
 
 def planted(plain: Plain) -> Condition:
     """The tree, saved; a question whose other numbers its type refuses is asked as its example instead."""
-    return grown(_accepted(plain)).copy()
+    return unsaved(plain).copy()
+
+
+def unsaved(plain: Plain) -> Condition:
+    """The same in memory only."""
+    return grown(_accepted(plain))
 
 
 def _accepted(plain: Plain) -> Plain:
