@@ -20,11 +20,12 @@ from ..conditions.all_of import AllOf
 from ..conditions.base import day_start, prefetch_references
 from ..models import Segment, SegmentQuerySet
 from ..uses import uses_of
-from . import editor, members, page, states
+from . import editor, exchange, members, page, states
 
 # The modules with further pages about a segment; the paths of each go before the admin's own.
 PAGES = [
     editor,
+    exchange,
     members,
     states,
 ]
@@ -79,7 +80,8 @@ class SegmentAdmin(ModelAdmin):
     search_fields = ["name", "description"]
     fields = ["name", "description", "kind"]
     radio_fields = {"kind": admin.VERTICAL}
-    actions = ["activate", "deactivate"]
+    actions = ["activate", "deactivate", exchange.export_chosen]
+    list_before_template = "admin/segments/segment/import_button.html"
 
     def get_urls(self) -> list[URLPattern]:
         return [path for module in PAGES for path in module.paths(self)] + super().get_urls()

@@ -19,6 +19,8 @@ from .population import judged, known, populate, taken_back
 pytestmark = pytest.mark.django_db
 NAMES = [
     "Big spenders",
+    "Birthday in September",
+    "Birthday in the next 7 days",
     "Document expiring",
     "Dormant for 21 days",
     "High average order",
@@ -107,6 +109,14 @@ def bought(*orders, **fields):
 MEMBER = {"loyalty_joined_at": datetime(2020, 1, 1, tzinfo=UTC)}
 TWELVE = [(30 * number, "125.00") for number in range(12)]
 CASES = [
+    ("today", "Birthday in the next 7 days", bought(birth_month=11, birth_day=23), 1),
+    ("in 7 days", "Birthday in the next 7 days", bought(birth_month=11, birth_day=30), 1),
+    ("in 8 days", "Birthday in the next 7 days", bought(birth_month=12, birth_day=1), 0),
+    ("yesterday", "Birthday in the next 7 days", bought(birth_month=11, birth_day=22), 0),
+    ("August 31", "Birthday in September", bought(birth_month=8, birth_day=31), 0),
+    ("September 1", "Birthday in September", bought(birth_month=9, birth_day=1), 1),
+    ("September 30", "Birthday in September", bought(birth_month=9, birth_day=30), 1),
+    ("October 1", "Birthday in September", bought(birth_month=10, birth_day=1), 0),
     ("last purchase 22 days ago", "Dormant for 21 days", bought((22, "5.00")), 1),
     ("last purchase 21 days ago", "Dormant for 21 days", bought((22, "5.00"), (21, "5.00")), 0),
     ("never bought", "Dormant for 21 days", bought(), 0),
