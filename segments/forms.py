@@ -15,8 +15,10 @@ from .comparisons.dates import ComparesDate
 from .comparisons.window import InWindow
 from .conditions import Condition
 from .exchange import own_fields
+from .filters import FilterField
 from .leads import compared, in_window
 from .lookups import Lookup, RowField
+from .properties.field import Questions
 
 MANY = 2  # so many optional lines are shown at once
 FEW = 40  # so many rows, and they are a list to choose from; more are searched
@@ -99,8 +101,11 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         for name, field in self.fields.items():
             self._dress(name, field, address, offered or {})
         if self.is_bound:
-            said = self.data
-            self.data = {key: value for key, value in said.items() if self._is_read(key, said)}
+            said: Any = self.data
+            kept = said.copy()
+            for key in [key for key in said if not self._is_read(key, said)]:
+                del kept[key]
+            self.data = kept
             for name in self.asked_with:
                 self.fields[name].required = self.fields[name].required and self.asks(name, said)
 
@@ -197,8 +202,10 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
     def _clauses(self) -> list[Clause]:
         said = self.data if self.is_bound else {name: self[name].value() for name in self.fields}
         drawn: dict[str, Clause] = {}
-        for name, field in self.fields.items():
-            home = self._home(name)
+        homes = {name: self._home(name) for name in self.fields}
+        places = list(dict.fromkeys(homes.values()))  # a line stands where the first of its fields does
+        for name in sorted(self.fields, key=lambda name: (places.index(homes[name]), homes[name] != name)):
+            field, home = self.fields[name], homes[name]
             part = self._part(name, said, is_first=home not in drawn)
             if home in drawn and home != name:
                 drawn[home].parts.append(part)
@@ -251,6 +258,8 @@ def condition_form(kind: type[Condition]) -> Callable[..., ConditionForm]:
 
 
 def _field(column: Any, **options: Any) -> forms.Field | None:
+    if isinstance(column, Questions):
+        return FilterField(label=str(column.verbose_name), required=False, help_text="All of them must hold.")
     if isinstance(column, models.ForeignKey):
         rows = column.related_model._default_manager.all()
         if rows[: FEW + 1].count() > FEW:

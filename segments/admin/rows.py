@@ -167,6 +167,8 @@ def offered(kinds: Iterable[type[Condition]]) -> list[list[tuple[str, list[dict[
         if not kind.takes_parts:
             pick = {"type": kind.type_name(), "icon": kind.icon, "title": title(kind), "help": first_sentence(kind)}
             shelves.setdefault(kind.shelf, []).append(pick)
+    for picks in shelves.values():
+        picks.sort(key=lambda pick: (len(pick["title"].split()), pick["title"]))  # the plain ones first
     order = sorted(shelves, key=lambda shelf: SHELVES.index(shelf) if shelf in SHELVES else len(SHELVES))
     lengths = [len(shelves[shelf]) + 1 for shelf in order]
     split = min(range(len(order) + 1), key=lambda at: abs(sum(lengths[:at]) - sum(lengths[at:])))
