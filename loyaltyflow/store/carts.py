@@ -12,19 +12,36 @@ from .orders import Order
 from .settings import StoreSettings
 
 
+class HasSku(models.Func):
+    """Whether the lines of a cart hold a product with the SKU."""
+
+    template = "jsonb_exists(jsonb_path_query_array(%(expressions)s)"
+    arg_joiner = ", '$[*].sku'), "
+    output_field = models.BooleanField()
+
+
 class CartQuerySet(models.QuerySet["Cart"]):
+    def open(self, now: datetime) -> "CartQuerySet":
+        """Carts with something in them at `now` that were not checked out, and after which nothing was ordered."""
+        unfinished = Q(checked_out_at__isnull=True) | Q(checked_out_at__gt=now)
+        return self.filter(unfinished, items__gt=0, updated_at__lte=now).exclude(Exists(_ordered_since(now)))
+
     def left_behind(self, now: datetime, idle: timedelta) -> "CartQuerySet":
         """Carts with something in them that nobody has touched for `idle`, nor bought since, and not reported yet."""
-        bought = Order.objects.filter(
-            customer=OuterRef("customer"), placed_at__gte=OuterRef("updated_at"), placed_at__lte=now
-        )
         return self.filter(
             customer__isnull=False,
             items__gt=0,
             abandoned_at__isnull=True,
             checked_out_at__isnull=True,
             updated_at__lte=now - idle,
-        ).exclude(Exists(bought))
+        ).exclude(Exists(_ordered_since(now)))
+
+
+def _ordered_since(now: datetime) -> models.QuerySet[Order]:
+    """What the cart's owner ordered after the cart was last touched."""
+    return Order.objects.filter(
+        customer=OuterRef("customer"), placed_at__gte=OuterRef("updated_at"), placed_at__lte=now
+    )
 
 
 class Cart(models.Model):

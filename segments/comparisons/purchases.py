@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.store.models import Customer, Order, OrderLine, Product
@@ -191,7 +191,13 @@ class CountsPurchases(OfPurchases, InWindow):
     def first_falls_out(self, now: datetime) -> Combinable | None:
         """When the oldest of the purchases that count no longer does; None if all count for good."""
         oldest = self.purchases(now).order_by("completed_at").values("completed_at")[:1]
-        return self.falls_out(Subquery(oldest), now)
+        return self.where_bought(self.falls_out(Subquery(oldest), now), now)
+
+    def where_bought(self, instant: Combinable | None, now: datetime) -> Combinable | None:
+        """The instant of customers with such purchases, who are told apart first, at once; NULL for all others."""
+        if instant is None or self.is_of_any_sort():
+            return instant
+        return Case(When(Exists(self.purchases(now)), then=instant))
 
     def is_of_all(self) -> bool:
         """Whether every purchase counts that there ever was."""

@@ -114,4 +114,5 @@ class MadePurchase(CountsPurchases, Condition):
     def _falls_out(self, count: int, now: datetime) -> Combinable | None:
         """When the purchase that stands at place `count`, counted from the last one, leaves the window."""
         bought = self.purchases(now).order_by("-completed_at")
-        return self.falls_out(Subquery(bought.values("completed_at")[count - 1 : count]), now)
+        instant = self.falls_out(Subquery(bought.values("completed_at")[count - 1 : count]), now)
+        return self.where_bought(instant, now)

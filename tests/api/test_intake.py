@@ -2,10 +2,11 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from loyaltyflow.api import body
 from loyaltyflow.models import Answer, ApiKey
@@ -224,6 +225,26 @@ def test_account_registered_counts_once_for_each_customer(send):
     assert Customer.objects.get().registered_at == datetime(2026, 10, 1, 10, tzinfo=UTC)
     assert results(send("customers", {"email": "a@example.com", "registered_at": "2026-10-02"})) == [("updated", [])]
     assert Event.objects.filter(name="account_registered").count() == 1
+
+
+def test_whose_cart_turns_out_to_be_somebody_elses_has_it_no_longer(send):
+    event = {"name": "cart_updated", "source": "web", "occurred_at": "2026-10-01T10:00:00Z"}
+    properties = {"cart": "c-1", "items": 2, "value": 12.5}
+    send("events", {**event, "email": "a@example.com", "properties": properties})
+    send("events", {**event, "email": "b@example.com", "properties": {**properties, "items": 3}})
+
+    told = Event.objects.filter(name="cart_updated").order_by("pk").values_list("customer__email", "properties__items")
+    assert [*told] == [("a@example.com", 2), ("b@example.com", 3), ("a@example.com", 0)]
+    assert Cart.objects.get().customer.email == "b@example.com"
+
+
+def test_a_cart_is_never_told_ahead(send):
+    ahead = (timezone.now() + timedelta(minutes=4)).isoformat()
+    event = {"name": "cart_updated", "source": "web", "email": "a@example.com", "occurred_at": ahead}
+
+    assert results(send("events", {**event, "properties": {"cart": "c-1", "items": 1}})) == [("created", [])]
+
+    assert Cart.objects.get().updated_at == Event.objects.get(name="cart_updated").occurred_at <= timezone.now()
 
 
 def test_cart_updated_keeps_the_cart(send):

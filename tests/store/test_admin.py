@@ -140,15 +140,16 @@ def test_a_new_key_is_shown_once_and_can_be_revoked(admin_client):
     assert ApiKey.objects.get().revoked_at <= timezone.now()
 
 
-def test_a_product_in_another_category_is_told_to_its_buyers(admin_client, now):
+@pytest.mark.parametrize("change", [{"category": "Tea"}, {"brand": "Harbor"}, {"sku": "TEA-9"}])
+def test_a_product_of_another_category_or_brand_is_told_to_its_buyers(change, admin_client, now):
     tea, buyer = factories.product(category="Gifts"), factories.customer()
     factories.order(buyer, now, "20.00", tea)
     address = reverse("admin:store_product_change", args=[tea.pk])
     fields = {"sku": tea.sku, "name": tea.name, "brand": "", "price": "", "image_url": "", "url": "", "is_active": "on"}
 
-    assert admin_client.post(address, fields | {"category": "Gifts", "brand": "Harbor"}).status_code == 302
+    assert admin_client.post(address, fields | {"category": "Gifts", "name": "Fine tea"}).status_code == 302
     assert not Event.objects.filter(name="product_changed").exists()
-    assert admin_client.post(address, fields | {"category": "Tea"}).status_code == 302
+    assert admin_client.post(address, fields | {"category": "Gifts"} | change).status_code == 302
     assert list(Event.objects.filter(name="product_changed").values_list("customer", "source")) == [(buyer.pk, "admin")]
 
 

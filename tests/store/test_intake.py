@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from loyaltyflow.store.intake import CUSTOMERS, ORDERS, PRODUCTS, Context, Intake, cells
-from loyaltyflow.store.models import Consent, Customer, Event, ExternalId, Order, Product, StoreSettings
+from loyaltyflow.store.models import Cart, Consent, Customer, Event, ExternalId, Order, Product, StoreSettings
 from tests import factories
 
 
@@ -453,6 +453,20 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(take, django_asser
 
     StoreSettings.load()
     assert statements(3, 0) == statements(3000, 10)
+
+
+def test_who_has_a_product_in_a_cart_is_told_when_it_becomes_known_or_changes(take, now):
+    who, other = factories.customer(), factories.customer()
+    for number, (customer, sku) in enumerate([(who, "TEA"), (other, "MUG")]):
+        lines = [{"sku": sku, "quantity": 1}]
+        Cart.objects.create(source="web", external_id=str(number), customer=customer, lines=lines, updated_at=now)
+
+    take(PRODUCTS, {"sku": "TEA", "category": "Tea"})
+    told = Event.objects.filter(name="product_changed")
+    assert list(told.values_list("customer", flat=True)) == [who.pk]
+
+    take(PRODUCTS, {"sku": "TEA", "category": "Tea", "name": "Mint tea"})
+    assert told.count() == 1
 
 
 def test_buyers_of_a_product_with_a_new_category_are_told_once(take, now):

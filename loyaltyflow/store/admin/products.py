@@ -6,7 +6,7 @@ from django.db.models import URLField
 from django.http import HttpRequest
 from django.utils import timezone
 
-from loyaltyflow.store.buyers import tell_of_new_category
+from loyaltyflow.store.buyers import tell_of_new_group
 from loyaltyflow.store.models import Product
 
 from ..templatetags import figures as written
@@ -41,5 +41,5 @@ class ProductAdmin(StoreAdmin):
     @transaction.atomic
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if change and "category" in form.changed_data:
-            tell_of_new_category([obj.pk], timezone.now(), "admin")
+        if not change or {"sku", "category", "brand"} & {*form.changed_data}:
+            tell_of_new_group([obj.pk], timezone.now(), "admin")

@@ -32,17 +32,29 @@ UPDATE intake_rows r SET status = 'created' FROM (
 WHERE m.line = r.line"""
 REGISTER = """UPDATE store_customer c SET registered_at = r.occurred_at, updated_at = %(now)s FROM intake_rows r
 WHERE r.name = 'account_registered' AND r.status = 'created' AND c.id = r.customer AND c.registered_at IS NULL"""
-CARTS = """INSERT INTO store_cart AS c
-    (source, external_id, customer_id, lines, items, value, updated_at, checked_out_at)
+# A cart is as it was told last: what a clock that runs ahead tells of it happens now.
+NOT_AHEAD = """UPDATE intake_rows SET occurred_at = %(now)s
+WHERE name = 'cart_updated' AND occurred_at > %(now)s AND reason IS NULL"""
+TOLD_CARTS = """CREATE TEMPORARY TABLE intake_carts ON COMMIT DROP AS
 SELECT DISTINCT ON (source, cart) source, cart, customer, lines, items, value, occurred_at,
-    CASE WHEN is_checked_out THEN occurred_at END
+    CASE WHEN is_checked_out THEN occurred_at END AS checked_out_at
 FROM (SELECT source, left(properties ->> 'cart', 120) AS cart, customer, occurred_at, line,
         coalesce(nullif(properties -> 'lines', 'null'), '[]') AS lines,
         coalesce((properties ->> 'items')::numeric, 0)::int AS items,
         coalesce((properties ->> 'value')::numeric, 0) AS value,
         coalesce((properties ->> 'checked_out')::boolean, false) AS is_checked_out
     FROM intake_rows WHERE name = 'cart_updated' AND reason IS NULL) told
-ORDER BY source, cart, occurred_at DESC, line DESC
+ORDER BY source, cart, occurred_at DESC, line DESC"""
+# Whose cart turns out to be somebody else's has it no longer.
+LEFT_CARTS = """INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+SELECT 'cart_updated', c.customer_id, %(now)s, c.source,
+    'cart_passed_on:' || c.id || ':' || c.customer_id || ':' || pg_current_xact_id(),
+    jsonb_build_object('cart', c.external_id, 'items', 0, 'value', 0)
+FROM store_cart c JOIN intake_carts t ON t.source = c.source AND t.cart = c.external_id
+WHERE c.customer_id <> t.customer AND c.updated_at <= t.occurred_at ON CONFLICT DO NOTHING"""
+CARTS = """INSERT INTO store_cart AS c
+    (source, external_id, customer_id, lines, items, value, updated_at, checked_out_at)
+SELECT source, cart, customer, lines, items, value, occurred_at, checked_out_at FROM intake_carts
 ON CONFLICT (source, external_id) DO UPDATE SET customer_id = excluded.customer_id, lines = excluded.lines,
     items = excluded.items, value = excluded.value, updated_at = excluded.updated_at,
     checked_out_at = coalesce(c.checked_out_at, excluded.checked_out_at)
@@ -88,9 +100,14 @@ class Events(Kind):
 
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
         who.resolve(cursor, context, PEOPLE)
+        now = {"now": context.now}
+        cursor.execute(NOT_AHEAD, now)
         for statement in (OWNERS, LOST, ONCE, TELL):
             cursor.execute(statement)
-        cursor.execute(REGISTER, {"now": context.now})
+        cursor.execute(REGISTER, now)
+        cursor.execute("DROP TABLE IF EXISTS intake_carts")
+        cursor.execute(TOLD_CARTS)
+        cursor.execute(LEFT_CARTS, now)
         cursor.execute(CARTS)
         cursor.execute("SELECT status, count(*) FROM intake_rows WHERE reason IS NULL GROUP BY status")
         return {"created": 0, "unchanged": 0} | dict(cursor.fetchall())

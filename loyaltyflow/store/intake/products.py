@@ -1,7 +1,7 @@
 from decimal import Decimal
 from typing import Any
 
-from loyaltyflow.store.buyers import tell_of_new_category
+from loyaltyflow.store.buyers import tell_of_new_group
 
 from . import cells
 from .base import Column, Context, Kind
@@ -13,7 +13,9 @@ LAST = ", ".join(
 )
 GATHER = f"CREATE TEMPORARY TABLE intake_products ON COMMIT DROP AS SELECT sku, {LAST} FROM intake_rows GROUP BY sku"
 REGROUPED = """SELECT p.id FROM intake_products n JOIN store_product p ON p.sku = n.sku
-WHERE n.category <> p.category"""
+WHERE n.category <> p.category OR n.brand <> p.brand"""
+NEW = """SELECT p.id FROM intake_products n JOIN store_product p ON p.sku = n.sku
+JOIN intake_rows r ON r.sku = n.sku WHERE r.status = 'created'"""
 UPDATE = f"""UPDATE store_product p SET {", ".join(f"{name} = coalesce(n.{name}, p.{name})" for name in FIELDS)}
 FROM intake_products n WHERE n.sku = p.sku AND ({" OR ".join(f"n.{name} <> p.{name}" for name in FIELDS)}
     OR n.price IS NOT NULL AND p.price IS NULL)
@@ -51,10 +53,12 @@ class Products(Kind):
         cursor.execute("DROP TABLE IF EXISTS intake_products")
         cursor.execute(GATHER)
         cursor.execute(REGROUPED)
-        if regrouped := [product for (product,) in cursor.fetchall()]:
-            tell_of_new_category(regrouped, context.now, context.source)
+        regrouped = {product for (product,) in cursor.fetchall()}
         cursor.execute(MARK.format(statement=UPDATE, status="updated"))
         cursor.execute(MARK.format(statement=CREATE, status="created"))
+        cursor.execute(NEW)
+        if regrouped := regrouped | {product for (product,) in cursor.fetchall()}:
+            tell_of_new_group([*regrouped], context.now, context.source)
         cursor.execute("SELECT status, count(DISTINCT sku) FROM intake_rows GROUP BY status")
         return {"created": 0, "updated": 0, "unchanged": 0} | dict(cursor.fetchall())
 

@@ -4,11 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 from random import Random
 
-from loyaltyflow.store.models import Customer, Order, OrderLine, Product, Refund
+from loyaltyflow.store.models import Cart, Customer, Order, OrderLine, Product, Refund
 from segments.conditions.bought_products import BoughtProducts
 from segments.conditions.bought_units import BoughtUnits
+from segments.conditions.has_cart import HasCart
 from segments.conditions.made_purchase import MadePurchase
+from segments.conditions.most_bought import MostBought
 from segments.conditions.purchase_date import PurchaseDate
+from segments.conditions.rfm_band import RfmBand
 from segments.conditions.spent import Spent
 from segments.conditions.visited_store import VisitedStore
 
@@ -78,6 +81,67 @@ def get_a_part_back(chance: Random, customer: Customer, at, now) -> None:
         made.save(update_fields=["refunded"])
         Refund.objects.create(order=made, amount=amount, at=at)
         tell("order_updated", customer, now, order=made.pk, net=str(made.net))
+
+
+@happening
+def touch_a_cart(chance: Random, customer: Customer, at, now) -> None:
+    """Something is put into a cart or taken out of it, or it is checked out."""
+    at = min(at, now)
+    found = list(Cart.objects.filter(customer=customer, updated_at__lte=at).order_by("pk"))
+    known = chance.choice([None, *found])
+    cart = known or Cart(customer=customer, source="history", external_id=str(next(numbers)))
+    shelf = list(Product.objects.order_by("pk"))
+    chosen = [chance.choice(shelf) for _ in range(chance.choice([0, 1, 1, 2, 3]))]
+    cart.lines = [{"sku": product.sku, "quantity": 1} for product in chosen]
+    cart.items, cart.updated_at = len(chosen), at
+    cart.value = sum(Decimal(chance.choice(AMOUNTS)) for _ in chosen)
+    if known and chance.random() < 0.2:
+        cart.checked_out_at = cart.checked_out_at or at
+    cart.save()
+    tell("cart_updated", customer, at, cart=cart.external_id, items=cart.items)
+
+
+@happening
+def leave_a_cart_behind(chance: Random, customer: Customer, at, now) -> None:
+    """Nobody has touched the cart for four hours, which the shop finds out now."""
+    idle = timedelta(hours=4)
+    untold = Cart.objects.filter(customer=customer, abandoned_at=None, checked_out_at=None, items__gt=0)
+    cart = untold.filter(updated_at__lte=now - idle).order_by("pk").first()
+    if cart:
+        cart.abandoned_at = cart.updated_at + idle
+        cart.save(update_fields=["abandoned_at"])
+        tell("cart_abandoned", customer, cart.abandoned_at, cart=cart.pk)
+
+
+@aimed_at(HasCart)
+def fill_a_cart_as_is_asked(chance: Random, customer: Customer, condition, now) -> None:
+    touch_a_cart(chance, customer, now - timedelta(hours=chance.choice([0, 1, 5, 50])), now)
+    if condition.state == "left_behind":
+        leave_a_cart_behind(chance, customer, now, now)
+
+
+@aimed_at(MostBought)
+def buy_what_is_liked(chance: Random, customer: Customer, condition, now) -> None:
+    liked = list(Product.objects.filter(**{condition.kind: condition.name}).order_by("pk"))
+    buy(chance, customer, some_moment(chance, now), now, [chance.choice(liked)])
+
+
+@aimed_at(RfmBand)
+def buy_as_buyers_of_the_band_do(chance: Random, customer: Customer, condition, now) -> None:
+    """As many purchases as the band asks for, the last of them as long ago; the shop hears of them now."""
+    days, many = {
+        "champions": (3, 5),
+        "loyal": (31, 3),
+        "new": (30, 1),
+        "promising": (31, 1),
+        "needs_attention": (61, 1),
+        "at_risk": (121, 3),
+        "lost": (241, 1),
+    }[condition.band]
+    Order.objects.filter(customer=customer).update(cancelled_at=now)
+    tell("order_cancelled", customer, now)
+    for number in range(many):
+        buy(chance, customer, now - timedelta(days=days + number), now)
 
 
 @aimed_at(MadePurchase)

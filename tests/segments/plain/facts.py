@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import F
 
-from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Refund, Tagging
+from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from segments.models import Membership
 
 Row = dict[str, Any]
@@ -44,10 +44,13 @@ TABLES: dict[str, Any] = {
 
 
 def known() -> dict[int, Facts]:
-    """The facts of every customer, by id."""
+    """The facts of every customer, by id, each with all products that the shop has."""
+    shelf = [dict(row) for row in Product.objects.values()]
     found = {row["id"]: Facts(row) for row in Customer.objects.values()}
     for name, rows in TABLES.items():
         for row in rows().order_by("pk"):
             if row["customer_id"] in found:
                 found[row["customer_id"]][name].append(row)
+    for facts in found.values():
+        facts.tables["products"] = shelf
     return found

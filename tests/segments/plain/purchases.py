@@ -1,9 +1,14 @@
+from collections import defaultdict
+from datetime import timedelta
 from decimal import Decimal
 
 from segments.conditions.bought_products import BoughtProducts
 from segments.conditions.bought_units import BoughtUnits
+from segments.conditions.has_cart import HasCart
 from segments.conditions.made_purchase import MadePurchase
+from segments.conditions.most_bought import MostBought
 from segments.conditions.purchase_date import PurchaseDate
+from segments.conditions.rfm_band import RfmBand
 from segments.conditions.spent import Spent
 from segments.conditions.visited_store import VisitedStore
 
@@ -124,3 +129,69 @@ def purchase_date(condition, facts, now):
     moments = [order["completed_at"] for order in bought(condition, facts, now)]
     chosen = {"first": min, "last": max}[condition.which](moments, default=None)
     return comparing.instant(condition, chosen, now)
+
+
+@answers(MostBought)
+def most_bought(condition, facts, now):
+    much: defaultdict[str, Decimal] = defaultdict(Decimal)
+    seen = set()
+    inside = {
+        order["id"]
+        for order in facts["orders"]
+        if is_purchase(order, now) and comparing.inside(condition, order["completed_at"], facts, now)
+    }
+    for line in facts["lines"]:
+        name = line[f"product__{condition.kind}"]
+        if line["order_id"] not in inside or not name:
+            continue
+        is_first = (line["order_id"], name) not in seen
+        seen.add((line["order_id"], name))
+        much[name] += {"spend": line["net"], "units": line["quantity"], "purchases": is_first}[condition.measure]
+    return bool(much) and min(much, key=lambda name: (-much[name], name)) == condition.name
+
+
+@answers(RfmBand)
+def rfm_band(condition, facts, now):
+    bought = [order for order in facts["orders"] if is_purchase(order, now)]
+    if not bought:
+        return False
+    days = (now.date() - max(local_day(order["completed_at"], now) for order in bought)).days
+    year = [order for order in bought if local_day(order["completed_at"], now) >= now.date() - timedelta(days=365)]
+    refunds = {order["id"]: [row for row in facts["refunds"] if row["order_id"] == order["id"]] for order in year}
+    back = sum(row["amount"] for rows in refunds.values() for row in rows if row["at"] <= now)
+    return band(days, len(year), sum(order["net"] for order in year) - back, condition.spend) == condition.band
+
+
+def band(days, many, spent, spend):
+    if days <= 30 and many >= 5 and spent >= spend:
+        return "champions"
+    if days <= 60:
+        return "loyal" if many >= 3 else "new" if many == 1 and days <= 30 else "promising"
+    if days <= 240 and many >= 3:
+        return "at_risk"
+    return "needs_attention" if days <= 120 and many < 3 else "lost"
+
+
+@answers(HasCart)
+def has_cart(condition, facts, now):
+    return any(is_asked_cart(condition, cart, facts, now) for cart in facts["carts"])
+
+
+def is_asked_cart(condition, cart, facts, now):
+    if cart["updated_at"] > now or not cart["items"] or by(cart["checked_out_at"], now):
+        return False
+    if any(cart["updated_at"] <= order["placed_at"] <= now for order in facts["orders"]):
+        return False
+    if condition.state == "left_behind" and not (
+        by(cart["abandoned_at"], now) and cart["abandoned_at"] >= cart["updated_at"]
+    ):
+        return False
+    number = {"": None, "worth": cart["value"], "items": cart["items"]}[condition.measure]
+    if condition.measure and not comparing.number(condition, number):
+        return False
+    skus = [line.get("sku") for line in cart["lines"]]
+    if condition.product_id and condition.product.sku not in skus:
+        return False
+    held = [product for product in facts["products"] if product["sku"] in skus]
+    asked = {name: getattr(condition, name) for name in ("category", "brand") if getattr(condition, name)}
+    return not asked or any(all(product[name] == value for name, value in asked.items()) for product in held)

@@ -1,0 +1,135 @@
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
+
+from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.store.models import Customer, Order
+from loyaltyflow.store.templatetags.figures import day, money
+from loyaltyflow.words import number, strong
+
+from ..comparisons.dates import midnight
+from .base import Condition
+from .groups import earliest
+
+YEAR = 365
+EDGES = (30, 60, 120, 240)  # days since the last purchase at which a band ends
+AMOUNT = models.DecimalField(max_digits=16, decimal_places=2)
+
+
+class RfmBand(Condition):
+    """Stands in a band by how lately, how often and for how much they bought in the past 365 days.
+
+    Champions: last bought in the past 30 days, 5 purchases or more, and at least the amount that is asked for.
+    Loyal: in the past 60 days, 3 purchases or more, and no champion. New: in the past 30 days, 1 purchase.
+    Promising: in the past 60 days, 1 or 2 purchases, and not new. Needs attention: 61 to 120 days ago, 1 or 2
+    purchases. At risk: 61 to 240 days ago, 3 purchases or more. Lost: longer ago than that, however often. Who never
+    bought stands in no band; everybody else stands in one.
+    """
+
+    icon = "social_leaderboard"
+    shelf = "Purchases"
+    examples: ClassVar[list[dict[str, Any]]] = [
+        {"band": "champions", "spend": 50},
+        {"band": "loyal"},
+        {"band": "new"},
+        {"band": "promising"},
+        {"band": "needs_attention"},
+        {"band": "at_risk"},
+        {"band": "lost"},
+    ]
+
+    class Band(models.TextChoices):
+        CHAMPIONS = "champions", "champions"
+        LOYAL = "loyal", "loyal"
+        NEW = "new", "new"
+        PROMISING = "promising", "promising"
+        NEEDS_ATTENTION = "needs_attention", "needs attention"
+        AT_RISK = "at_risk", "at risk"
+        LOST = "lost", "lost"
+
+    band = models.CharField(max_length=16, choices=Band.choices, default=Band.CHAMPIONS)
+    spend = models.DecimalField(
+        "champions spent at least",
+        max_digits=12,
+        decimal_places=2,
+        default=Decimal(500),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="In the past 365 days, in the store's currency.",
+    )
+
+    asked_with: ClassVar[dict[str, tuple[str, set[str]]]] = {"spend": ("band", {Band.CHAMPIONS, Band.LOYAL})}
+
+    class Meta:
+        verbose_name = "RFM band"
+
+    def q(self, now: datetime) -> Q:
+        lately, twice, often = self._within(60, now), self._within(YEAR, now, 2), self._within(YEAR, now, 3)
+        new = self._within(30, now) & ~twice
+        fading = self._within(120, now) & ~lately & ~often
+        at_risk = self._within(240, now) & ~lately & often
+        champions = self._within(30, now) & self._within(YEAR, now, 5) & self._spent(now)
+        return {
+            self.Band.CHAMPIONS: champions,
+            self.Band.LOYAL: lately & often & ~champions,
+            self.Band.NEW: new,
+            self.Band.PROMISING: lately & ~often & ~new,
+            self.Band.NEEDS_ATTENTION: fading,
+            self.Band.AT_RISK: at_risk,
+            self.Band.LOST: Q(Exists(self._purchases(now))) & ~lately & ~fading & ~at_risk,
+        }[self.Band(self.band)]
+
+    def flips(self, now: datetime) -> Combinable | None:
+        """When the last purchase comes to the edge of a band, or the oldest falls out of the year."""
+        zone = now.tzinfo.key  # type: ignore[union-attr]
+        edges = [LocalDayStart(self._last(now, days), zone, days + 1) for days in EDGES]
+        since = midnight(now.date(), now.tzinfo, -YEAR)
+        in_the_year = self._purchases(now).filter(completed_at__gte=since).order_by("completed_at")
+        return earliest([*edges, LocalDayStart(Subquery(in_the_year.values("completed_at")[:1]), zone, YEAR + 1)])
+
+    def phrase(self) -> str:
+        said = {
+            self.Band.CHAMPIONS: f"are {strong('champions')} who spent at least {strong(money(self.spend))}",
+            self.Band.LOYAL: f"are {strong('loyal')}, and no champions",
+            self.Band.NEW: f"are {strong('new')} as buyers",
+            self.Band.PROMISING: f"are {strong('promising')}",
+            self.Band.NEEDS_ATTENTION: f"are buyers whose band is {strong('needs attention')}",
+            self.Band.AT_RISK: f"are {strong('at risk')} of being lost",
+            self.Band.LOST: f"are {strong('lost')}",
+        }
+        return f"{said[self.Band(self.band)]} (by purchases)"
+
+    def seen(self, customer: Customer, now: datetime) -> str:
+        bought = Order.objects.purchases(now).filter(customer=customer)
+        last = bought.aggregate(last=models.Max("completed_at"))["last"]
+        if last is None:
+            return "no purchases"
+        year = bought.filter(completed_at__gte=midnight(now.date(), now.tzinfo, -YEAR))
+        facts = year.aggregate(many=models.Count("pk"), spent=Sum(Order.kept_by(now)))
+        spent = money(facts["spent"] or 0)
+        return f"last bought on {day(last)}; {number(facts['many'], 'purchase')} and {spent} in the past {YEAR} days"
+
+    def _purchases(self, now: datetime) -> models.QuerySet[Order]:
+        return Order.objects.purchases(now).filter(customer=OuterRef("pk"))
+
+    def _within(self, days: int, now: datetime, count: int = 1) -> Q:
+        """Whether so many purchases or more lie in the past days."""
+        bought = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -days))
+        return Q(Exists(bought if count == 1 else bought.order_by("-completed_at")[count - 1 : count]))
+
+    def _last(self, now: datetime, days: int) -> Subquery:
+        """The last purchase, if it lies in the past days."""
+        bought = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -days))
+        return Subquery(bought.order_by("-completed_at").values("completed_at")[:1])
+
+    def _spent(self, now: datetime) -> Q:
+        year = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -YEAR))
+        sums = year.order_by().values("customer").values(sum=Sum(Order.kept_by(now)))
+        amount = Coalesce(Subquery(sums), Decimal(0), output_field=AMOUNT)
+        return Q(GreaterThanOrEqual(amount, models.Value(self.spend.normalize(), output_field=AMOUNT)))
