@@ -26,22 +26,28 @@ EVERYBODY_FROM = 20_000  # so many candidates, and judging everybody costs less 
 
 Candidates = list[int] | None  # ids of customers; None is everybody
 
+# Each compares by a full join, which PostgreSQL always does by hashing or sorting: right after many rows were written
+# it takes a table for nearly empty, and might else go through the members once for each customer, for hours.
 MOVE = """
 WITH matching (id) AS MATERIALIZED ({matching}),
 inside AS MATERIALIZED (
-    SELECT customer_id FROM segments_membership
+    SELECT id AS membership, customer_id FROM segments_membership
     WHERE segment_id = %s AND left_at IS NULL AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
+),
+astray AS MATERIALIZED (
+    SELECT matching.id AS customer_id, inside.membership
+    FROM matching FULL JOIN inside ON inside.customer_id = matching.id
+    WHERE matching.id IS NULL OR inside.customer_id IS NULL
 ),
 entered AS (
     INSERT INTO segments_membership (segment_id, customer_id, joined_at)
-    SELECT %s, id, %s FROM matching WHERE NOT EXISTS (SELECT FROM inside WHERE inside.customer_id = matching.id)
+    SELECT %s, customer_id, %s FROM astray WHERE membership IS NULL
     RETURNING customer_id
 ),
 departed AS (
     UPDATE segments_membership SET left_at = greatest(%s, joined_at)
-    WHERE segment_id = %s AND left_at IS NULL AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
-    AND NOT EXISTS (SELECT FROM matching WHERE matching.id = customer_id)
-    RETURNING customer_id
+    FROM astray WHERE %s AND segments_membership.id = astray.membership AND left_at IS NULL
+    RETURNING segments_membership.customer_id
 ),
 told AS (
     INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
@@ -59,14 +65,23 @@ SELECT (SELECT count(*) FROM entered), (SELECT count(*) FROM departed)
 
 SCHEDULE = """
 WITH due (id, due_at) AS MATERIALIZED ({due}),
-done AS (
-    DELETE FROM segments_recheck
+planned AS MATERIALIZED (
+    SELECT id AS recheck, customer_id, due_at FROM segments_recheck
     WHERE segment_id = %s AND (%s::bigint[] IS NULL OR customer_id = ANY(%s::bigint[]))
-    AND NOT EXISTS (SELECT FROM due WHERE due.id = customer_id AND due.due_at IS NOT NULL)
+),
+changed AS MATERIALIZED (
+    SELECT due.id AS customer_id, due.due_at, planned.recheck
+    FROM (SELECT id, due_at FROM due WHERE due_at IS NOT NULL) AS due
+    FULL JOIN planned ON planned.customer_id = due.id
+    WHERE due.due_at IS DISTINCT FROM planned.due_at
+),
+done AS (
+    DELETE FROM segments_recheck USING changed
+    WHERE segments_recheck.id = changed.recheck AND changed.customer_id IS NULL
 )
-INSERT INTO segments_recheck AS kept (segment_id, customer_id, due_at)
-SELECT %s, id, due_at FROM due WHERE due_at IS NOT NULL
-ON CONFLICT (segment_id, customer_id) DO UPDATE SET due_at = excluded.due_at WHERE kept.due_at <> excluded.due_at
+INSERT INTO segments_recheck (segment_id, customer_id, due_at)
+SELECT %s, customer_id, due_at FROM changed WHERE customer_id IS NOT NULL
+ON CONFLICT (segment_id, customer_id) DO UPDATE SET due_at = excluded.due_at
 """
 
 
@@ -238,7 +253,7 @@ def _move(
         select, known = "SELECT id FROM store_customer WHERE false", ()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
     inside = candidates if leaves else None
-    parameters: list[Any] = [*known, pk, inside, inside, pk, now, now, pk, candidates, candidates]
+    parameters: list[Any] = [*known, pk, inside, inside, pk, now, now, leaves]
     told: list[Any] = [now, source, pk, moment, pk, tells_entries, source is not None]
     with connection.cursor() as cursor:
         cursor.execute(MOVE.format(matching=select), [*parameters, *told])
