@@ -219,15 +219,10 @@ class Segment(models.Model):
         rests_on = [each.rests_on() for each in self.root.walk()] if self.root else []
         return sha256(dumps([str(now.tzinfo), wording, rests_on]).encode()).hexdigest()
 
-    def astray(
-        self, now: datetime, tree: Condition | None = None
-    ) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
-        """Customers who belong in it at `now` but are not in, and those who are in but do not belong.
-
-        By its own conditions, or by those of `tree`.
-        """
+    def astray(self, now: datetime) -> tuple[models.QuerySet[Customer], models.QuerySet[Customer]]:
+        """Customers who belong in it at `now` but are not in, and those who are in but do not belong."""
         stay = Exists(self.memberships.at(now).filter(customer=OuterRef("pk")))
-        matching = Customer.objects.filter(tree.q(now)) if tree else self.matching(now)
+        matching = self.matching(now)
         missing = matching.exclude(stay)
         return missing, Customer.objects.filter(stay).exclude(Exists(matching.filter(pk=OuterRef("pk"))))
 

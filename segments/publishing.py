@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.core.exceptions import EmptyResultSet, ValidationError
+from django.db import connection, models, transaction
+from django.db.models.expressions import RawSQL
 
+from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, FeedReader
 
 from . import refresh
@@ -39,11 +41,42 @@ def impact(segment: Segment, now: datetime) -> Impact:
     idle = _told(segment)
     if segment.draft is None or not segment.is_active:
         return idle
-    missing, extra = segment.astray(now, segment.draft)
-    leave = extra.count()
-    coming_anyway = _all(segment.root, now)
-    enter = missing.exclude(pk__in=coming_anyway.values("pk")).count()
+    enter, leave = _would_move(segment, segment.draft, now)
     return replace(idle, enter=enter, leave=leave, stay=segment.memberships.open().count() - leave)
+
+
+# The tree is judged once. Of those who would enter, who belongs in it without the change does not count.
+WOULD_MOVE = """
+WITH matching (id) AS MATERIALIZED ({matching}),
+inside AS MATERIALIZED (
+    SELECT customer_id FROM segments_membership WHERE segment_id = %s AND left_at IS NULL
+),
+astray AS MATERIALIZED (
+    SELECT matching.id AS enters, inside.customer_id AS leaves
+    FROM matching FULL JOIN inside ON inside.customer_id = matching.id
+    WHERE matching.id IS NULL OR inside.customer_id IS NULL
+)
+SELECT count(enters) - (SELECT count(*) FROM ({anyway}) AS anyway), count(leaves) FROM astray
+"""
+
+
+def _would_move(segment: Segment, tree: Condition, now: datetime) -> tuple[int, int]:
+    """How many would enter and leave if the segment were judged by the tree."""
+    matching, known = _select(_all(tree, now))
+    entering = RawSQL("SELECT enters FROM astray WHERE enters IS NOT NULL", [])
+    anyway, also = _select(_all(segment.root, now).filter(pk__in=entering))
+    with connection.cursor() as cursor:
+        cursor.execute(WOULD_MOVE.format(matching=matching, anyway=anyway), [*known, segment.pk, *also])
+        enter, leave = cursor.fetchone()
+    return enter, leave
+
+
+def _select(customers: models.QuerySet[Customer]) -> tuple[str, tuple[Any, ...]]:
+    """SQL for the ids of the customers, and its parameters."""
+    try:
+        return compiled(customers.order_by().values("pk"))
+    except EmptyResultSet:
+        return "SELECT id FROM store_customer WHERE false", ()
 
 
 def _told(segment: Segment) -> Impact:
