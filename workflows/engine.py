@@ -61,8 +61,10 @@ def _enter(trigger: Node, nodes: dict[int, Node], events: EventQuerySet, now: da
         ignore_conflicts=True,
     )
     new = Enrolment.objects.filter(revision=revision, workflow=revision.workflow_id, entered_at=now)
-    started = Exists(Step.objects.filter(enrolment=OuterRef("pk"), node=trigger.pk))
-    _log(trigger, new.exclude(started), "next", now)
+    new = new.exclude(Exists(Step.objects.filter(enrolment=OuterRef("pk"), node=trigger.pk)))
+    if entered:
+        new.tell_entered()
+    _log(trigger, new, "next", now)
     return entered
 
 

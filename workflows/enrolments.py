@@ -1,12 +1,33 @@
 from datetime import datetime, timedelta
 
-from django.db import models
-from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connections, models
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, TextField, Value
+from django.db.models.functions import Cast, Concat, JSONObject
 
+from loyaltyflow.sql import compiled, insert_select
 from loyaltyflow.store.models import Customer, Event
 
 from .graph import Revision, Workflow
 from .nodes import Node
+
+# Whoever is still in it leaves it, once, and each leaving is an event: one statement, however many they are. The array
+# keeps PostgreSQL from joining the table with itself in a loop while it does not know yet how many are in it.
+END = """
+WITH ended AS (
+    UPDATE workflows_enrolment SET status = %s, outcome = %s, ended_at = %s
+    WHERE id = ANY(ARRAY({rows})) AND status = 'active'
+    RETURNING id, customer_id, workflow_id
+),
+told AS (
+    INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+    SELECT 'workflow_left', customer_id, %s, 'workflows', 'workflow_left:' || id,
+        jsonb_build_object('workflow', workflow_id, 'finished', %s::boolean, 'outcome', %s::text)
+    FROM ended
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM ended
+"""
 
 
 class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
@@ -17,13 +38,43 @@ class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
         """Active enrolments whose time at their node has come, in workflows that move."""
         return self.active().filter(due_at__lte=now, workflow__in=Workflow.objects.moving())
 
+    def under_way(self, now: datetime) -> "EnrolmentQuerySet":
+        """Those that had begun and had not ended at `now`."""
+        return self.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=now), entered_at__lte=now)
+
     def complete(self, outcome: str, now: datetime) -> int:
-        """How many came to an end, which is called `outcome`."""
-        return self.active().update(status=Enrolment.Status.COMPLETED, outcome=outcome, ended_at=now)
+        """How many came to an end, which is called `outcome`; each is an event."""
+        return self._end(Enrolment.Status.COMPLETED, outcome, now)
 
     def leave(self, outcome: str, now: datetime) -> int:
-        """How many left on the way, because of `outcome`."""
-        return self.active().update(status=Enrolment.Status.EXITED, outcome=outcome, ended_at=now)
+        """How many left on the way, because of `outcome`; each is an event."""
+        return self._end(Enrolment.Status.EXITED, outcome, now)
+
+    def _end(self, status: str, outcome: str, now: datetime) -> int:
+        try:
+            rows, known = compiled(self.active().order_by().values("pk"))
+        except EmptyResultSet:
+            return 0
+        finished = status == Enrolment.Status.COMPLETED
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(END.format(rows=rows), [status, outcome, now, *known, now, finished, outcome])
+            return int(cursor.fetchone()[0])
+
+    def tell_entered(self) -> int:
+        """The number of workflow_entered events that were news: one for each of these enrolments."""
+        return insert_select(
+            Event,
+            self,
+            {
+                "name": Value("workflow_entered"),
+                "customer": "customer_id",
+                "occurred_at": "entered_at",
+                "source": Value("workflows"),
+                "key": Concat(Value("workflow_entered:"), Cast("pk", TextField()), output_field=TextField()),
+                "properties": JSONObject(workflow="workflow_id"),
+            },
+            ignore_conflicts=True,
+        )
 
     def that_reached(self, goal_event: str, days: int) -> "EnrolmentQuerySet":
         """Those whose customer did what the workflow is for, within so many days after entering it."""

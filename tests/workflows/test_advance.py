@@ -84,7 +84,7 @@ def test_a_points_step_writes_the_ledger_once(now, draft):
     assert entry.key == f"node:{gift.pk}:{enrolment.pk}"
     assert Account.objects.get().balance == 100
     assert Lot.objects.get().remaining == 100
-    event = who.events.get()
+    event = who.events.named("points_given").get()
     assert (event.name, event.key, event.properties) == ("points_given", f"points_given:{entry.pk}", {"points": 100})
 
 

@@ -41,7 +41,9 @@ def test_a_new_event_enters_its_customer_at_the_first_step(now):
     assert (enrolment.customer, enrolment.workflow, enrolment.revision) == (who, flow, flow.live)
     assert (enrolment.entered_at, enrolment.arrived_at) == (now, now)
     assert enrolment.due_at == now + timedelta(hours=1000)
-    assert enrolment.entry_event == Event.objects.get()
+    assert enrolment.entry_event == Event.objects.named("loyalty_joined").get()
+    told = Event.objects.named("workflow_entered").get()
+    assert (told.customer, told.occurred_at, told.properties) == (who, now, {"workflow": flow.pk})
     assert str(enrolment.node) == "Wait 1,000 hours"
     step = Step.objects.get()
     assert (step.node, step.outlet, step.left_at) == (flow.live.nodes.first(), "next", now)

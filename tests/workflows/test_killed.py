@@ -169,12 +169,15 @@ def until_its_session_is_gone():
     raise AssertionError("The killed worker's database session did not end.")
 
 
+WRITTEN = ("points_given", "points_earned", "workflow_entered", "workflow_left")
+
+
 def forget():
     """Put everything back to before the first moment."""
     tables = [model._meta.db_table for model in (Step, Enrolment, Message, Lot, Entry, Account, FeedReader)]
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
-    Event.objects.named("points_given", "points_earned").delete()
+    Event.objects.named(*WRITTEN).delete()
 
 
 def everything():
@@ -192,7 +195,7 @@ def everything():
     entries = Entry.objects.values_list(
         "customer", "kind", "points", "occurred_at", "order", "explanation", "rule__rule"
     )
-    told = Event.objects.named("points_given", "points_earned")
+    told = Event.objects.named(*WRITTEN)
     return {
         "enrolments": rows(Enrolment.objects.values_list(*walk, *state)),
         "steps": rows(steps),

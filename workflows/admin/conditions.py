@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from segments.admin.conditions import ConditionAdmin
 from segments.conditions import Condition
 
-from ..conditions import BoughtSince, GotMessage
+from ..conditions import BoughtSince, GotMessage, VisitedPageSince
 from ..nodes.if_ import If
 
 
@@ -31,6 +31,6 @@ def _askers(request: HttpRequest) -> Any:
     return If.objects.filter(condition=(near.tree_id or near.pk) if near else None)
 
 
-for kind in (GotMessage, BoughtSince):
+for kind in (GotMessage, BoughtSince, VisitedPageSince):
     admin.site.unregister(kind)
     admin.site.register(kind, StepConditionAdmin)

@@ -19,6 +19,7 @@ ROWS = {
     "message": "messaging.message",
     "campaign": "messaging.campaign",
     "segment": "segments.segment",
+    "workflow": "workflows.workflow",
 }
 
 

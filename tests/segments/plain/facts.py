@@ -6,6 +6,7 @@ from django.db.models import F
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from segments.models import Membership
+from workflows.models import Enrolment
 
 Row = dict[str, Any]
 
@@ -40,6 +41,7 @@ TABLES: dict[str, Any] = {
     "taggings": lambda: Tagging.objects.values(),
     "carts": lambda: Cart.objects.values(),
     "stays": lambda: Membership.objects.values(),
+    "walks": lambda: Enrolment.objects.values(),
 }
 
 
