@@ -107,16 +107,45 @@ class Tag(models.Model):
         return re.sub(r"[^\w-]+", " ", text.lower()).strip()[:60]
 
 
+class TaggingQuerySet(models.QuerySet["Tagging"]):
+    def open(self) -> "TaggingQuerySet":
+        """Tags that customers have now."""
+        return self.filter(removed_at=None)
+
+    def at(self, now: datetime) -> "TaggingQuerySet":
+        """Tags that customers had at `now`."""
+        return self.filter(models.Q(removed_at=None) | models.Q(removed_at__gt=now), added_at__lte=now)
+
+
 class Tagging(models.Model):
-    """One tag on one customer, since when and by whom."""
+    """One tag on one customer, from when to when and by whom; what was removed is kept, so that the past is known."""
 
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="taggings")
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="taggings")
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="taggings", db_index=False)
     added_at = models.DateTimeField(db_default=Now())
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    removed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+
+    objects = TaggingQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["customer", "tag"], name="one_tagging_per_customer_and_tag")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "tag"],
+                condition=models.Q(removed_at__isnull=True),
+                name="one_open_tagging_per_customer_and_tag",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(removed_at__isnull=True) | models.Q(removed_at__gte=models.F("added_at")),
+                name="no_tag_is_removed_before_it_is_added",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tag", "customer"], name="tagging_by_tag", include=["added_at", "removed_at"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.tag} on {self.customer}"

@@ -43,7 +43,10 @@ class StoreSettings(models.Model):
         help_text="ISO 3166-1 code, such as US. Phone numbers without a country code are read as from here.",
     )
     state = models.CharField(
-        max_length=3, blank=True, default="MA", help_text="ISO 3166-2 code without the country, such as MA."
+        max_length=3,
+        blank=True,
+        default="MA",
+        help_text="Where the store is, such as MA; customers of other states live out of state.",
     )
     postal_address = models.CharField(
         max_length=200, blank=True, help_text="Stands at the foot of every marketing e-mail, as the law asks."

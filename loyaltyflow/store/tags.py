@@ -1,12 +1,12 @@
-"""Pinning tags to customers."""
+"""Pinning tags to customers, and taking them off."""
 
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Value
-from django.db.models.fields import TextField
-from django.db.models.functions import Cast, Concat, JSONObject
+from django.db.models.fields import DateTimeField, TextField
+from django.db.models.functions import Cast, Concat, Greatest, JSONObject
 
 from loyaltyflow.sql import insert_select
 
@@ -36,3 +36,24 @@ def add(customers: CustomerQuerySet, name: str, at: datetime, source: str, by: A
     }
     insert_select(Event, chosen, event, ignore_conflicts=True)
     return added
+
+
+@transaction.atomic
+def remove(
+    customers: CustomerQuerySet, name: str, at: datetime, source: str, by: AbstractBaseUser | None = None
+) -> int:
+    """The number of customers who had the tag and have it no longer; each removal is an event."""
+    had = Tagging.objects.open().filter(tag__name=Tag.normalise(name), customer__in=customers.values("pk"))
+    removed = list(had.select_for_update(of=("self",)).values_list("pk", flat=True))
+    rows = Tagging.objects.filter(pk__any=removed)
+    rows.update(removed_at=Greatest("added_at", Value(at, output_field=DateTimeField())), removed_by=by and by.pk)
+    event = {
+        "name": Value("tag_removed"),
+        "customer": "customer_id",
+        "occurred_at": "removed_at",
+        "source": Value(source[:40]),
+        "key": Concat(Value("tag_removed:"), Cast("pk", TextField()), output_field=TextField()),
+        "properties": JSONObject(tag="tag__name"),
+    }
+    insert_select(Event, rows, event, ignore_conflicts=True)
+    return len(removed)

@@ -1,5 +1,5 @@
 """The pages of the shop's facts."""
 
-from . import customers, events, orders, products, settings
+from . import customers, events, orders, products, settings, tags
 
-__all__ = ["customers", "events", "orders", "products", "settings"]
+__all__ = ["customers", "events", "orders", "products", "settings", "tags"]

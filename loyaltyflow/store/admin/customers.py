@@ -8,16 +8,17 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.intake import Context, cells
-from loyaltyflow.store.models import Consent, Customer, ExternalId, StoreSettings, Tag, Tagging
+from loyaltyflow.store.models import Consent, Customer, ExternalId, StoreSettings
 
 from ..templatetags import figures as written
-from .base import ReadOnlyAdmin, StoreAdmin
+from .base import ReadOnlyAdmin
 from .overview import overview
+from .tags import TagActions, TagFilter, TaggingFormSet, TaggingInline
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -100,21 +101,6 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("birth_day", "There is no such day. Give both the month and the day, or neither.")
 
 
-class TaggingInline(TabularInline):
-    model = Tagging
-    verbose_name = "tag"
-    verbose_name_plural = "tags"
-    fields = ["tag", "added", "added_by"]
-    readonly_fields = ["added", "added_by"]
-    autocomplete_fields = ["tag"]
-    extra = 0
-    tab = True
-
-    @admin.display(description="Added")
-    def added(self, tagging: Tagging) -> str:
-        return written.moment(tagging.added_at) if tagging.pk else written.NONE
-
-
 class ConsentInline(TabularInline):
     """The words given so far; a new one is added below them, none is changed."""
 
@@ -145,12 +131,12 @@ class ExternalIdInline(TabularInline):
 
 
 @admin.register(Customer)
-class CustomerAdmin(StoreAdmin):
+class CustomerAdmin(TagActions):
     form = CustomerForm
     list_display = ["who", "address", "number", "state", "member_since", "known_since"]
     list_filter = [
         "state",
-        ("taggings__tag", RelatedDropdownFilter),
+        TagFilter,
         ("loyalty_joined_at", RangeDateTimeFilter),
         ("registered_at", RangeDateTimeFilter),
     ]
@@ -238,27 +224,14 @@ class CustomerAdmin(StoreAdmin):
                 happened(name, customer.pk, at, f"{name}:{customer.pk}:{at.timestamp():.6f}", "admin")
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        super().save_formset(request, form, formset, change)
         now = timezone.now()
+        if isinstance(formset, TaggingFormSet):
+            formset.by, formset.now = request.user, now
+        super().save_formset(request, form, formset, change)
         for made in formset.new_objects:
-            if isinstance(made, Tagging):
-                Tagging.objects.filter(pk=made.pk).update(added_by=request.user.pk)
-                key = f"tag_added:{made.tag_id}:{now.isoformat()}:{made.customer_id}"
-                happened("tag_added", made.customer_id, now, key, "admin", tag=made.tag.name)
             if isinstance(made, Consent):
                 told = {"channel": made.channel, "status": made.status}
                 happened("consent_changed", made.customer_id, now, f"consent_changed:{made.pk}", "admin", **told)
-
-
-@admin.register(Tag)
-class TagAdmin(StoreAdmin):
-    list_display = ["name"]
-    search_fields = ["name"]
-    ordering = ["name"]
-
-    def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
-        obj.name = Tag.normalise(obj.name)
-        super().save_model(request, obj, form, change)
 
 
 @admin.register(Consent)
