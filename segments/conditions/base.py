@@ -217,12 +217,3 @@ def prefetch_references(conditions: Iterable[Condition]) -> None:
 def day_start(now: datetime, days_ago: int) -> datetime:
     """The local midnight that begins the day so many calendar days before today, on the clock of `now`."""
     return datetime.combine(now.date() - timedelta(days=days_ago), time.min, tzinfo=now.tzinfo)
-
-
-def in_the_past(days: int | None) -> str:
-    """The window as the end of a phrase, with its space before it; empty for ever."""
-    if days is None:
-        return ""
-    if days == 0:
-        return f" {words.strong('today')}"
-    return f" in the past {words.strong('day' if days == 1 else f'{days:,} days')}"

@@ -6,16 +6,28 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.store.models import Channel, Consent, Customer
+from loyaltyflow.store.templatetags.figures import day
+from loyaltyflow.words import strong
 
 from .base import Condition
 
 
 class HasConsent(Condition):
-    """The last word of the customer on a channel. Who never said a word counts as unknown."""
+    """What the customer said last about messages on a channel; who never said anything counts as unknown.
+
+    Whether a message may be sent is checked once more when it is sent.
+    """
 
     icon = "how_to_reg"
     shelf = "About them"
-    examples: ClassVar[list[dict[str, Any]]] = [{"channel": "email", "status": "opted_in"}]
+    examples: ClassVar[list[dict[str, Any]]] = [
+        {"channel": "email", "status": "opted_in"},
+        {"channel": "email", "status": "opted_out"},
+        {"channel": "sms", "status": "pending"},
+        {"channel": "push", "status": "unknown"},
+        {"channel": "web_push", "status": "opted_in"},
+        {"channel": "ads", "status": "opted_out"},
+    ]
 
     channel = models.CharField(max_length=10, choices=Channel.choices, default=Channel.EMAIL)
     status = models.CharField(max_length=10, choices=Consent.Status.choices, default=Consent.Status.OPTED_IN)
@@ -35,18 +47,19 @@ class HasConsent(Condition):
         return None
 
     def phrase(self) -> str:
-        phrases = {
-            Consent.Status.OPTED_IN: "have opted in to",
-            Consent.Status.OPTED_OUT: "have opted out of",
-            Consent.Status.PENDING: "were asked and have not confirmed yet:",
-            Consent.Status.UNKNOWN: "have said neither yes nor no to",
-        }
         channel = str(self.get_channel_display())
-        return f"{phrases[Consent.Status(self.status)]} {channel[0].lower()}{channel[1:]}".replace("sMS", "SMS")
+        name = strong(channel if channel.isupper() else channel[0].lower() + channel[1:])
+        phrases = {
+            Consent.Status.OPTED_IN: f"have {strong('opted in')} to {name}",
+            Consent.Status.OPTED_OUT: f"have {strong('opted out')} of {name}",
+            Consent.Status.PENDING: f"have {strong('not confirmed')} yet that they want {name}",
+            Consent.Status.UNKNOWN: f"have said {strong('neither yes nor no')} to {name}",
+        }
+        return phrases[Consent.Status(self.status)]
 
     def seen(self, customer: Customer, now: datetime) -> str:
         words = Consent.objects.filter(customer=customer, channel=self.channel, given_at__lte=now)
         last = words.order_by("-given_at", "-pk").first()
         if last is None:
             return "never said"
-        return f"{last.get_status_display()} on {last.given_at.astimezone(now.tzinfo):%Y-%m-%d}, {last.source}"
+        return f"{last.get_status_display()} on {day(last.given_at)}, from {last.source}"

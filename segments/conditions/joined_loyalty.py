@@ -8,8 +8,11 @@ from django.db.models.expressions import Combinable
 
 from loyaltyflow.sql import LocalDayStart
 from loyaltyflow.store.models import Customer
+from loyaltyflow.store.templatetags.figures import day
+from loyaltyflow.words import number, strong
 
-from .base import LONGEST_WINDOW, Condition, day_start, in_the_past
+from ..comparisons.dates import LONGEST, midnight
+from .base import Condition
 from .groups import earliest
 
 
@@ -18,13 +21,14 @@ class JoinedLoyalty(Condition):
 
     icon = "loyalty"
     shelf = "About them"
-    examples: ClassVar[list[dict[str, Any]]] = [{"window_days": 30}]
+    units: ClassVar[dict[str, str]] = {"window_days": "days"}
+    examples: ClassVar[list[dict[str, Any]]] = [{}, {"window_days": 30}, {"window_days": 1}, {"window_days": 0}]
 
     window_days = models.PositiveIntegerField(
         "days",
         null=True,
         blank=True,
-        validators=[MaxValueValidator(LONGEST_WINDOW)],
+        validators=[MaxValueValidator(LONGEST)],
         help_text="Joined in the past so many days. Empty: ever. 0: today.",
     )
 
@@ -46,15 +50,15 @@ class JoinedLoyalty(Condition):
 
     def phrase(self) -> str:
         if self.window_days is None:
-            return "belong to the loyalty programme"
-        return f"joined the loyalty programme{in_the_past(self.window_days)} and have not left it"
+            return f"belong to the {strong('loyalty programme')}"
+        many = f"in the past {strong(number(self.window_days, 'day'))}" if self.window_days else strong("today")
+        return f"joined the loyalty programme {many} and did not leave it"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         joined, left = customer.loyalty_joined_at, customer.loyalty_left_at
         if joined is None or joined > now:
             return "never joined"
-        words = f"joined on {joined.astimezone(now.tzinfo):%Y-%m-%d}"
-        return words if left is None or left > now else f"{words}, left on {left.astimezone(now.tzinfo):%Y-%m-%d}"
+        return f"joined on {day(joined)}" + ("" if left is None or left > now else f", left on {day(left)}")
 
     def _recent(self, now: datetime) -> Q:
-        return Q(loyalty_joined_at__gte=day_start(now, self.window_days or 0))
+        return Q(loyalty_joined_at__gte=midnight(now.date(), now.tzinfo, -(self.window_days or 0)))

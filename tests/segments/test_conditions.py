@@ -107,9 +107,9 @@ def test_an_explanation_names_each_leaf_with_what_was_seen(four, now):
     assert [(part.holds, part.seen) for part in why.parts] == [(True, "state: MA"), (False, "")]
     leaf = why.parts[1].parts[0]
     assert (leaf.sentence, leaf.holds, leaf.seen) == (
-        "Made at least 1 purchase",
+        "Made <b>at least 1</b> purchase",
         True,
-        "1 purchase, the last on 2026-11-21",
+        "1 purchase, the last on Nov 21",
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from loyaltyflow.store.models import Customer, Order
+from loyaltyflow.store.models import Customer, Order, Tag, Tagging
 
 from . import happening, numbers, tell
 
@@ -71,3 +71,23 @@ def come_long_ago(chance: Random, customer: Customer, at: datetime, now: datetim
         return
     Customer.objects.filter(pk=customer.pk).update(**{name: then})
     tell("customer_updated", customer, now)
+
+
+@happening
+def pin_a_tag(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
+    """Staff add a tag, or try to: who has it already keeps the one that they have."""
+    tag = Tag.objects.get_or_create(name=chance.choice(["vip", "regular"]))[0]
+    last = customer.taggings.filter(tag=tag).order_by("-added_at").first()
+    added = max(min(at, now), last.removed_at or last.added_at) if last else min(at, now)
+    if last is None or last.removed_at:
+        Tagging.objects.create(customer=customer, tag=tag, added_at=added)
+    tell("tag_added", customer, added, tag=tag.name)
+
+
+@happening
+def take_a_tag_off(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
+    had = customer.taggings.filter(removed_at=None).order_by("pk").first()
+    if had:
+        had.removed_at = max(min(at, now), had.added_at)
+        had.save(update_fields=["removed_at"])
+        tell("tag_removed", customer, had.removed_at, tag=had.tag.name)

@@ -4,6 +4,7 @@ import re
 from calendar import isleap
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import md5
 
 from loyaltyflow.store.models import StoreSettings
 from segments.conditions.age import Age
@@ -17,8 +18,10 @@ from segments.conditions.birthday import Birthday
 from segments.conditions.customer_date import CustomerDate
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.has_consent import HasConsent
+from segments.conditions.has_tag import HasTag
 from segments.conditions.joined_loyalty import JoinedLoyalty
 from segments.conditions.lives_out_of_state import LivesOutOfState
+from segments.conditions.random_share import RandomShare
 
 from . import answers, comparing, local_day
 
@@ -185,3 +188,27 @@ def age(condition, facts, now):
     today = now.date()
     years = today.year - year - ((today.month, today.day) < as_kept((month, day), today.year))
     return comparing.number(condition, years if years >= 0 else None)
+
+
+@answers(HasTag)
+def has_tag(condition, facts, now):
+    had = [
+        local_day(each["added_at"], now)
+        for each in facts["taggings"]
+        if each["tag_id"] == condition.tag_id
+        and each["added_at"] <= now
+        and (each["removed_at"] is None or each["removed_at"] > now)
+    ]
+    days = (now.date() - had[0]).days if had else None
+    return {
+        "has": days is not None,
+        "has_not": days is None,
+        "got_in_past_days": days is not None and days <= (condition.days or 0),
+        "has_had_for_days": days is not None and days >= (condition.days or 0),
+    }[condition.operator]
+
+
+@answers(RandomShare)
+def random_share(condition, facts, now):
+    digits = md5(f"{condition.seed}:{facts.customer['id']}".encode(), usedforsecurity=False).hexdigest()
+    return int(digits[:8], 16) % 10_000 < condition.share * 100
