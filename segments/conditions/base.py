@@ -14,8 +14,6 @@ from polymorphic.models import PolymorphicModel
 from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 
-LONGEST_WINDOW = 36_500  # days; much further back there are no dates
-
 
 @dataclass(frozen=True)
 class Explanation:

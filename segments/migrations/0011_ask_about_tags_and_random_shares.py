@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('segments', '0009_ask_about_birthdays_anniversaries_and_ages'),
+        ('segments', '0010_ask_for_carts_and_what_is_bought_most'),
         ('store', '0003_keep_when_a_tag_was_removed'),
     ]
 
