@@ -63,6 +63,8 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         fell(trees)
         return done
 
+    delete.queryset_only = delete.alters_data = True  # type: ignore[attr-defined]  # as Django's own is
+
 
 class Segment(models.Model):
     """A group of customers: those who meet a condition, or those whom somebody put in by hand.

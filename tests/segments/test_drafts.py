@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from segments import drafts
+from segments.checks import condition_types
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
@@ -307,3 +308,18 @@ def test_a_row_that_another_changed_is_not_deleted_unseen(shoppers, erin, now):
         drafts.delete(shoppers, mine.number, erin, now, seen)
 
     assert drawn(shoppers) == ["all_of", MADE, ["any_of", "VT", "NH"]]
+
+
+@pytest.mark.parametrize(
+    "kind", [each for each in condition_types() if each.asked_of_segments], ids=lambda kind: kind.type_name()
+)
+def test_a_row_of_each_type_is_added_or_refused_with_a_sentence(kind, shoppers, erin, now):
+    before = drawn(shoppers)
+    try:
+        added = drafts.add(shoppers, 0, kind(), erin, now)
+    except ValidationError as refusal:
+        assert "Make one first" in refusal.message
+        assert drawn(shoppers) == before
+    else:
+        assert drafts.row(shoppers, added.number) == added
+        assert len(drawn(shoppers)) == len(before) + 1

@@ -151,3 +151,7 @@ def test_a_deleted_segment_leaves_no_conditions_behind(at_once, vips, now):
 
     assert list(Condition.objects.values_list("pk", flat=True)) == [vips.root_id]
     assert list(Segment.objects.all()) == [vips]
+
+
+def test_not_all_segments_are_deleted_by_a_word():
+    assert not hasattr(Segment.objects, "delete")
