@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -24,6 +25,7 @@ from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import slugify
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from loyaltyflow.store.admin.base import QuickPaginator
 from loyaltyflow.store.intake import Context
@@ -40,6 +42,12 @@ SHOWN = 25
 FOUND = 10
 FETCHED = 2_000  # rows of an export that are in memory at once
 ALL = 10**9  # as a limit it keeps PostgreSQL from looking up the members one by one
+
+
+class ListForm(forms.Form):
+    """A file that names customers."""
+
+    file = forms.FileField(widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,text/csv"}))
 
 
 def paths(segments: ModelAdmin) -> list[URLPattern]:
@@ -88,6 +96,7 @@ def candidates(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         "wanted_person": wanted,
         "people": [{"who": who, "is_in": who.pk in inside} for who in people[:FOUND]],
         "more_people": len(people) > FOUND,
+        "list_form": ListForm(),
         "uploads": segment.uploads.select_related("by")[:5],
     }
 

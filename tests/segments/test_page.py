@@ -199,7 +199,7 @@ def test_members_are_searched_and_turned_over(staff, club):
     assert names(member="lee", members="2") == ["Anna25", "Anna26"]
     assert names(member="(617) 555-0101") == ["Ben"]
     assert names(member="A3@EXAMPLE.com") == ["Anna03"]
-    assert names(member="99") == []
+    assert names(member="Anna99") == []
     assert names(members="'; drop") == names()
 
 
@@ -483,3 +483,42 @@ def test_the_list_takes_as_many_statements_for_two_segments_as_for_twelve(staff)
 
     statements(1)
     assert statements(2) == statements(12)
+
+
+# The customer's page
+
+
+def test_a_customers_page_lists_the_segments_they_are_in(staff, club):
+    who = factories.customer(first_name="Anna")
+    local = segment(grow(AllOf, CustomerField.objects.create(value="MA")), "Local")
+    old = Segment.objects.create(name="Old", kind=Segment.Kind.STATIC)
+    now = timezone.now()
+    for one, left in ((local, None), (old, now)):
+        Membership.objects.create(segment=one, customer=who, joined_at=now, left_at=left)
+    address = reverse("admin:store_customer_change", args=[who.pk])
+
+    context = staff.get(address).context
+    assert [stay.segment for stay in context["stays"]] == [local]
+    assert list(context["other_segments"]) == [club, old]
+
+    back = staff.post(at(club, "members"), {"customer": who.pk, "back": f"{address}#segments"})
+    assert back.url == f"{address}#segments"
+    context = staff.get(address).context
+    assert [stay.segment for stay in context["stays"]] == [club, local]
+    assert list(context["other_segments"]) == [old]
+    assert f'href="{page(club)}"' in staff.get(address).content.decode()
+
+
+def test_who_may_not_see_segments_sees_none_on_a_customers_page(club):
+    StoreSettings.load()
+    who = factories.customer()
+    by_hand.put_in(club, Customer.objects.all(), timezone.now())
+    limited = User.objects.create_user("limited", is_staff=True)
+    limited.user_permissions.set(Permission.objects.filter(codename="view_customer"))
+    client = Client()
+    client.force_login(limited)
+
+    text = client.get(reverse("admin:store_customer_change", args=[who.pk])).content.decode()
+
+    assert 'id="segments"' not in text
+    assert "Take out" not in text

@@ -189,7 +189,7 @@ class CustomerAdmin(TagActions):
     ) -> HttpResponse:
         """The form, below what the customer has, got and did."""
         customer = self.get_object(request, object_id)
-        about = overview(customer) if isinstance(customer, Customer) else {}
+        about = overview(customer, request.user) if isinstance(customer, Customer) else {}
         page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 

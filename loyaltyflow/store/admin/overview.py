@@ -13,16 +13,27 @@ from ..templatetags import figures as written
 from .told import tell
 
 LATEST = 12
+OFFERED = 12  # segments to put the customer into; there may be hundreds, each with a page for that
 
 
-def overview(customer: Customer) -> dict[str, Any]:
-    """The context of the page's upper part; every figure leads to the rows behind it."""
+def overview(customer: Customer, user: Any) -> dict[str, Any]:
+    """The context of the page's upper part as the user may see it; every figure leads to the rows behind it."""
     latest = customer.events.order_by("-occurred_at", "-pk")[:LATEST]
     return {
         "counters": [_balance(customer), _purchases(customer), *_counted(customer), _consent(customer)],
         "told": tell(latest),
         "all_events": _rows("store.event", customer),
+        "may_fill": user.has_perm("segments.change_segment"),
+        **(_segments(customer) if user.has_perm("segments.view_segment") else {}),
     }
+
+
+def _segments(customer: Customer) -> dict[str, Any]:
+    """The segments that the customer is in and since when, and those that they can be put into by hand."""
+    stays = apps.get_model("segments.membership").objects.open().filter(customer=customer).select_related("segment")
+    shown = stays.filter(segment__archived_at=None).order_by("-joined_at", "-pk")
+    others = apps.get_model("segments.segment").objects.by_hand().exclude(memberships__in=stays)
+    return {"stays": shown, "other_segments": others.order_by("name")[:OFFERED], "shows_segments": True}
 
 
 def _balance(customer: Customer) -> dict[str, Any]:
