@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
 
 from loyaltyflow.sql import TooSlow
 from loyaltyflow.store.models import Customer, Order
@@ -57,7 +58,7 @@ def _culprit(owner: SegmentTree, tree: Condition) -> dict[str, Any] | None:
     alone = counting.counted(row, owner.now)
     many = f"{count(alone.number)} customers match it alone, none of them the rest"
     own = many if alone.number else "nobody matches it"
-    return {"row": row.number, "says": f"Nobody is left after “{row.sentence()}”: {own}."}
+    return {"row": row.number, "says": format_html("Nobody is left after “{}”: {}.", row.sentence(), own)}
 
 
 def hits(owner: SegmentTree) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.http import (
     HttpResponseRedirect,
 )
 from django.urls import URLPattern
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from .. import drafts
@@ -104,7 +105,8 @@ def _palette(owner: SegmentTree, place: Place) -> Panel:
     group = find(owner.tree, place.group)
     behind = find(owner.tree, place.after) if place.after else None
     outer = place.group == TOP or group is None
-    where = f"After “{behind.sentence()}”." if behind else "Last in the list." if outer else "Last in its group."
+    last = "Last in the list." if outer else "Last in its group."
+    where = format_html("After “{}”.", behind.sentence()) if behind else last
     return {
         "template": "editor/palette.html",
         "address": f"?new={place.group}" + (f"&after={place.after}" if place.after else ""),
