@@ -24,6 +24,7 @@ from .conflicts import Changed, Gone
 from .differences import changes, digest, find, own_digest, parents, recognise
 from .faults import completed
 from .models import Segment, fell
+from .owners import editing, topped
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -56,9 +57,9 @@ def add(
 
     `new` is not stored yet, such as `MadePurchase()` or a form's instance.
     """
-    if not new.asked_of_segments:
+    if isinstance(segment, Segment) and not new.asked_of_segments:
         raise ValidationError(f"“{str(new._meta.verbose_name).capitalize()}” can be asked in a workflow only.")
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         to = _group(held, group)
         new.parent = to
         completed(new)
@@ -74,7 +75,7 @@ def save(segment: Segment, wanted: Condition, seen: str, by: "User | None", now:
 
     `seen` is the `own_digest` of the row as it was drawn. Raises Changed if somebody saved it otherwise since.
     """
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         stored = _found(held, held.edited(), wanted.number)
         if own_digest(stored) != own_digest(wanted):
             _must_be(stored, seen, wanted)
@@ -87,7 +88,7 @@ def save(segment: Segment, wanted: Condition, seen: str, by: "User | None", now:
 
 def move(segment: Segment, number: int, group: int, position: int, by: "User | None", now: datetime) -> Condition:
     """The row, now at `position` (from 0, itself not counted) of the group."""
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         moved, to = _part(held, number), _group(held, group)
         if any(each.pk == to.pk for each in moved.walk()):
             raise ValidationError("A group cannot be moved into itself. Choose another place.")
@@ -99,7 +100,7 @@ def move(segment: Segment, number: int, group: int, position: int, by: "User | N
 
 def copy(segment: Segment, number: int, by: "User | None", now: datetime) -> Condition:
     """A new row that says the same, with all below it, right behind the row."""
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         copied = _part(held, number)
         group = parents(held.edited())[copied.pk]
         made = _planted(copied, group, is_same=False, by=by, at=now)
@@ -113,7 +114,7 @@ def delete(segment: Segment, number: int, by: "User | None", now: datetime, seen
 
     With `seen`, the `own_digest` of the row as it was drawn, raises Changed if somebody saved it otherwise since.
     """
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         gone = _part(held, number)
         if seen:
             _must_be(gone, seen)
@@ -122,14 +123,14 @@ def delete(segment: Segment, number: int, by: "User | None", now: datetime, seen
 
 def set_mode(segment: Segment, number: int, kind: type[Group], by: "User | None", now: datetime) -> Condition:
     """The group, whose rows are now asked as `kind` asks them: all of, any of or none of."""
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         _become(held, _group(held, number), kind, by, now)
     return row(segment, number)
 
 
 def negate(segment: Segment, number: int, by: "User | None", now: datetime) -> Condition:
     """The row, which now asks for the opposite: it goes into a “none of” of its own, or comes out of it."""
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         turned = _part(held, number)
         group = parents(held.edited())[turned.pk]
         if isinstance(turned, AnyOf | NoneOf):
@@ -145,7 +146,7 @@ def negate(segment: Segment, number: int, by: "User | None", now: datetime) -> C
 
 def replace(segment: Segment, tree: Condition, by: "User | None", now: datetime) -> None:
     """The draft says what the tree says, a group that is not stored; rows that say the same as before stay."""
-    with _editing(segment, by, now) as held:
+    with editing(segment, by, now) as held:
         former = held.draft
         recognise(tree, Segment(root=held.root).edited())
         for each in tree.walk():
@@ -176,6 +177,7 @@ def hold(segment: Segment) -> Segment:
     return found[0]
 
 
+@editing.register(Segment)
 @contextmanager
 def _editing(segment: Segment, by: "User | None", now: datetime) -> Iterator[Segment]:
     """The segment with its draft, held while the block changes it; afterwards there is a draft only if it differs."""
@@ -276,9 +278,14 @@ def _become(segment: Segment, group: Condition, kind: type[Group], by: "User | N
     )
     Condition.objects.filter(parent=group.pk).update(parent=made)
     Condition.objects.filter(tree=group.pk).update(tree=made)
-    if group.pk == segment.draft_id:
-        Segment.objects.filter(pk=segment.pk).update(draft=made)
+    if group.parent_id is None:
+        topped(segment, made)
     fell([group.pk])
+
+
+@topped.register(Segment)
+def _topped(segment: Segment, top: Condition) -> None:
+    Segment.objects.filter(pk=segment.pk).update(draft=top)
 
 
 def _unwrap(segment: Segment, group: Condition, by: "User | None", now: datetime) -> None:

@@ -1,5 +1,5 @@
 """The pages on which staff say who their customers are."""
 
-from . import conditions, memberships, segments
+from . import memberships, segments
 
-__all__ = ["conditions", "memberships", "segments"]
+__all__ = ["memberships", "segments"]

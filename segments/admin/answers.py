@@ -13,8 +13,7 @@ from loyaltyflow.store.templatetags.figures import clock
 
 from ..conflicts import Conflict
 from ..differences import own_digest
-from ..models import Segment
-from .owner import SegmentTree, called
+from .owner import Owner, called
 from .rows import MODES, Place, drawn, first_sentence, title
 
 Panel = dict[str, Any]
@@ -23,7 +22,7 @@ PARTS = "admin/segments/segment/builder"
 
 
 def answer(
-    owner: SegmentTree,
+    owner: Owner,
     panel: Panel | None = None,
     *,
     place: Place | None = None,
@@ -48,17 +47,17 @@ def answer(
         if changed:
             response["HX-Trigger-After-Swap"] = json.dumps(events)
         return response
-    about |= admin.site.each_context(request) | {"opts": Segment._meta}
+    about |= admin.site.each_context(request) | {"opts": owner.opts}
     about |= {"title": owner.name, "wanted": request.GET.get("customer", "")}
     return render(request, f"{PARTS}/page.html", about, status=status)
 
 
-def part(owner: SegmentTree, template: str, about: dict[str, Any]) -> HttpResponse:
+def part(owner: Owner, template: str, about: dict[str, Any]) -> HttpResponse:
     """The answer to a request for one part of the page."""
     return render(owner.request, template, {"owner": owner, **about})
 
 
-def row_panel(owner: SegmentTree, form: Any, place: Place | None = None) -> Panel:
+def row_panel(owner: Owner, form: Any, place: Place | None = None) -> Panel:
     """The panel with the form of one condition: of a row of the tree or, with a place for it, of a new one."""
     condition = form.instance
     kind = type(condition)

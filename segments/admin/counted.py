@@ -18,19 +18,19 @@ from ..conditions.base import Explanation
 from ..differences import find, own_digest
 from ..forms import condition_form
 from .answers import PARTS, number_of, part
-from .owner import SegmentTree
+from .owner import Owner, SegmentTree
 from .rows import MODES
 
 SHOWN = 10  # customers
 TOO_SLOW = "This takes too long to count just now. Saving works all the same."
 
 
-def strip(owner: SegmentTree) -> HttpResponse:
+def strip(owner: Owner) -> HttpResponse:
     """How many customers match the conditions as they stand in the draft, or what keeps them from being counted."""
     return part(owner, f"{PARTS}/strip.html", _counted(owner, owner.tree))
 
 
-def _counted(owner: SegmentTree, tree: Condition) -> dict[str, Any]:
+def _counted(owner: Owner, tree: Condition) -> dict[str, Any]:
     if owner.faults:
         number, sentences = next(iter(owner.faults.items()))
         others, row = len(owner.faults) - 1, find(owner.tree, number)
@@ -47,7 +47,7 @@ def _counted(owner: SegmentTree, tree: Condition) -> dict[str, Any]:
     return found
 
 
-def _culprit(owner: SegmentTree, tree: Condition) -> dict[str, Any] | None:
+def _culprit(owner: Owner, tree: Condition) -> dict[str, Any] | None:
     """The row that leaves nobody, with its own count."""
     try:
         row = counting.nobody(tree, owner.now)
@@ -61,7 +61,7 @@ def _culprit(owner: SegmentTree, tree: Condition) -> dict[str, Any] | None:
     return {"row": row.number, "says": format_html("Nobody is left after “{}”: {}.", row.sentence(), own)}
 
 
-def hits(owner: SegmentTree) -> HttpResponse:
+def hits(owner: Owner) -> HttpResponse:
     """How many customers match each condition alone."""
     sound = [each for each in owner.tree.walk() if not each.takes_parts and each.number not in owner.faults]
     found = []
@@ -80,29 +80,29 @@ def impact(owner: SegmentTree) -> HttpResponse:
     return part(owner, f"{PARTS}/impact.html", {"impact": found})
 
 
-def row(owner: SegmentTree, number: int) -> HttpResponse:
+def row(owner: Owner, number: int) -> HttpResponse:
     """What the condition does as its form says it now, and how many would match; nothing is saved."""
     stored = find(owner.tree, number)
     form = _form(owner, stored) if stored is not None else None
-    if form is None or not form.is_valid():
+    if form is None or not form.instance.asked_of_segments or not form.is_valid():
         return HttpResponse(status=204)
     says_another = own_digest(form.instance) != own_digest(stored) if stored else False
     tree = counting.with_row(owner.tree, number, form.instance)
     return _does(owner, form, tree, counting.without(owner.tree, number), says_another)
 
 
-def new_row(owner: SegmentTree) -> HttpResponse:
+def new_row(owner: Owner) -> HttpResponse:
     """What a new condition would do, as its form says it now; nothing is saved."""
     name = owner.request.GET.get("type", "")
     kind = next((kind for kind in owner.kinds() if kind.type_name() == name and not kind.takes_parts), None)
     form = _form(owner, kind()) if kind else None
-    if form is None or not form.is_valid():
+    if form is None or not form.instance.asked_of_segments or not form.is_valid():
         return HttpResponse(status=204)
     tree = _with_new(owner.tree, number_of(owner.request.GET, "to"), form.instance)
     return _does(owner, form, tree, owner.tree, says_another=True)
 
 
-def _form(owner: SegmentTree, condition: Condition) -> Any:
+def _form(owner: Owner, condition: Condition) -> Any:
     own = type(condition).objects.get(pk=condition.pk) if condition.pk else condition
     options: dict[str, Any] = {"now": owner.now, "address": owner.address, "offered": owner.choices(type(condition))}
     return condition_form(type(condition))(owner.request.POST, instance=own, **options)
@@ -116,7 +116,7 @@ def _with_new(tree: Condition, number: int, new: Condition) -> Condition:
     return made if group is tree else counting.with_row(tree, number, made)
 
 
-def _does(owner: SegmentTree, form: Any, tree: Condition, rest: Condition, says_another: bool) -> HttpResponse:
+def _does(owner: Owner, form: Any, tree: Condition, rest: Condition, says_another: bool) -> HttpResponse:
     about: dict[str, Any] = {"says_another": says_another, "form": form, "sentence": form.instance.sentence()}
     about |= _counted(owner, tree) if says_another else {}
     try:
@@ -128,7 +128,7 @@ def _does(owner: SegmentTree, form: Any, tree: Condition, rest: Condition, says_
     return part(owner, f"{PARTS}/does_answer.html", about)
 
 
-def samples(owner: SegmentTree) -> HttpResponse:
+def samples(owner: Owner) -> HttpResponse:
     """Some of the customers who match, others at each turn."""
     turn = number_of(owner.request.GET, "turn")
     try:
@@ -143,7 +143,7 @@ def samples(owner: SegmentTree) -> HttpResponse:
     return part(owner, f"{PARTS}/samples.html", about)
 
 
-def _nobody(owner: SegmentTree, number: int) -> str:
+def _nobody(owner: Owner, number: int) -> str:
     if owner.faults:
         return "Customers are shown once the conditions are whole."
     return "You may not see customers." if number and not owner.may_ask else "Nobody matches."
@@ -153,7 +153,7 @@ def _nobody(owner: SegmentTree, number: int) -> str:
 SAID: dict[str, Any] = {}
 
 
-def _people(owner: SegmentTree, customers: list[Customer]) -> list[dict[str, Any]]:
+def _people(owner: Owner, customers: list[Customer]) -> list[dict[str, Any]]:
     ids = [each.pk for each in customers]
     bought = Order.objects.purchases(owner.now).filter(customer__any=ids).order_by("customer", "-completed_at")
     last = dict(bought.distinct("customer").values_list("customer", "completed_at"))
@@ -170,20 +170,20 @@ def _people(owner: SegmentTree, customers: list[Customer]) -> list[dict[str, Any
     ]
 
 
-def customers(owner: SegmentTree) -> HttpResponse:
+def customers(owner: Owner) -> HttpResponse:
     """The customers who are called, or have the address or phone number, that was typed."""
     words = owner.request.GET.get("customer", "").replace("\0", "").strip()
     rows = _called(owner, words)[:8] if words and owner.may_ask else []
     return part(owner, f"{PARTS}/people.html", {"rows": rows, "words": words})
 
 
-def _called(owner: SegmentTree, words: str) -> Any:
+def _called(owner: Owner, words: str) -> Any:
     page = admin.site._registry[Customer]
     found, _ = page.get_search_results(owner.request, Customer.objects.order_by("-pk"), words)
     return found.distinct()
 
 
-def why(owner: SegmentTree) -> HttpResponse:
+def why(owner: Owner) -> HttpResponse:
     """Why a customer matches or does not, condition by condition, and when time alone changes that."""
     wanted = owner.request.GET.get("customer", "").replace("\0", "").strip()
     about: dict[str, Any] = {"wanted": wanted, "is_open": True}
@@ -192,7 +192,7 @@ def why(owner: SegmentTree) -> HttpResponse:
     return part(owner, f"{PARTS}/why.html", about)
 
 
-def _explained(owner: SegmentTree, wanted: str) -> dict[str, Any]:
+def _explained(owner: Owner, wanted: str) -> dict[str, Any]:
     known = Customer.objects.filter(pk=wanted) if wanted.isdecimal() and len(wanted) < 19 else Customer.objects.none()
     customer = known.first() or _called(owner, wanted).first()
     if customer is None:

@@ -26,7 +26,7 @@ from ..lookups import RowField, found
 from ..models import Segment
 from . import counted, saving
 from .answers import POSTED, Panel, answer, number_of, part, row_panel, told_by
-from .owner import SegmentTree
+from .owner import Owner, SegmentTree
 from .paths import page_of
 from .rows import MODES, Place, offered, title
 
@@ -38,58 +38,77 @@ View = Callable[..., HttpResponseBase]
 def paths(segments: ModelAdmin) -> list[URLPattern]:
     """The editor, at segments/segment/<pk>/conditions/."""
 
-    def at(address: str, view: View, name: str, may: str = "view") -> URLPattern:
+    def at(address: str, view: View, name: str, may: str) -> URLPattern:
         def answered(page: ModelAdmin, request: HttpRequest, segment: Segment, **more: Any) -> HttpResponseBase:
             if segment.kind == Segment.Kind.STATIC:
                 raise Http404("This segment is filled by hand: it has no conditions.")
-            if may == "change" and request.method != "POST" and view in POSTED:
-                return HttpResponseNotAllowed(["POST"])
-            return view(SegmentTree(page, request, segment), **more)
+            return shown(view, SegmentTree(page, request, segment), **more)
 
         return page_of(segments, f"conditions/{address}", answered, f"conditions{name}", may)
 
+    return [at(*each) for each in [*views(), *OF_SEGMENTS]]
+
+
+def shown(view: View, owner: Owner, **more: Any) -> HttpResponseBase:
+    """What the view answers; what only does something answers only to what is sent."""
+    if view in POSTED and owner.request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    return view(owner, **more)
+
+
+def views() -> list[tuple[str, View, str, str]]:
+    """The addresses below the editor's own: what answers, its name, and what one must be allowed to do."""
     return [
-        at("", page, ""),
-        at("rows/new/", palette, "_new", "change"),
-        at("rows/", add, "_add", "change"),
-        at("rows/count/", counted.new_row, "_count_new", "change"),
-        at("rows/<int:number>/", row, "_row"),
-        at("rows/<int:number>/count/", counted.row, "_count_row"),
-        at("rows/<int:number>/move/", move, "_move", "change"),
-        at("rows/<int:number>/copy/", copy, "_copy", "change"),
-        at("rows/<int:number>/negate/", negate, "_negate", "change"),
-        at("rows/<int:number>/delete/", delete, "_delete", "change"),
-        at("groups/", add_group, "_add_group", "change"),
-        at("groups/<int:number>/", set_mode, "_mode", "change"),
-        at("options/<str:kind>/<str:name>/", options, "_options"),
-        at("count/", counted.strip, "_count"),
-        at("hits/", counted.hits, "_hits"),
-        at("impact/", counted.impact, "_impact"),
-        at("samples/", counted.samples, "_samples"),
-        at("customers/", counted.customers, "_customers"),
-        at("why/", counted.why, "_why"),
-        at("words/", saving.in_words, "_words"),
-        at("save/", saving.save, "_save", "change"),
-        at("discard/", saving.discard, "_discard", "change"),
-        at("activate/", saving.activate, "_activate", "change"),
+        ("", page, "", "view"),
+        ("rows/new/", palette, "_new", "change"),
+        ("rows/", add, "_add", "change"),
+        ("rows/count/", counted.new_row, "_count_new", "change"),
+        ("rows/<int:number>/", row, "_row", "view"),
+        ("rows/<int:number>/count/", counted.row, "_count_row", "view"),
+        ("rows/<int:number>/move/", move, "_move", "change"),
+        ("rows/<int:number>/copy/", copy, "_copy", "change"),
+        ("rows/<int:number>/negate/", negate, "_negate", "change"),
+        ("rows/<int:number>/delete/", delete, "_delete", "change"),
+        ("groups/", add_group, "_add_group", "change"),
+        ("groups/<int:number>/", set_mode, "_mode", "change"),
+        ("options/<str:kind>/<str:name>/", options, "_options", "view"),
+        ("count/", counted.strip, "_count", "view"),
+        ("hits/", counted.hits, "_hits", "view"),
+        ("samples/", counted.samples, "_samples", "view"),
+        ("customers/", counted.customers, "_customers", "view"),
+        ("why/", counted.why, "_why", "view"),
     ]
 
 
-def page(owner: SegmentTree) -> HttpResponse:
+PANELS: dict[str, View] = {
+    "words": saving.in_words,
+    "save": saving.save,
+    "discard": saving.discard,
+    "activate": saving.activate,
+}
+OF_SEGMENTS: list[tuple[str, View, str, str]] = [
+    ("impact/", counted.impact, "_impact", "view"),
+    ("words/", saving.in_words, "_words", "view"),
+    ("save/", saving.save, "_save", "change"),
+    ("discard/", saving.discard, "_discard", "change"),
+    ("activate/", saving.activate, "_activate", "change"),
+]
+
+
+def page(owner: Owner) -> HttpResponseBase:
     """The editor, with the panel that the address names: ?row=7, ?new=0&type=…, ?words=1, ?save=1."""
     asked = owner.request.GET
-    shown = {"words": saving.in_words, "save": saving.save, "discard": saving.discard, "activate": saving.activate}
     if "row" in asked:
         return row(owner, number_of(asked, "row"))
     if "new" in asked and owner.may_change:
         return palette(owner)
-    for name, view in shown.items():
+    for name, view in PANELS.items() if isinstance(owner, SegmentTree) else []:
         if name in asked and (owner.may_change or name == "words"):
             return view(owner)
     return answer(owner)
 
 
-def palette(owner: SegmentTree) -> HttpResponse:
+def palette(owner: Owner) -> HttpResponse:
     """What can be added to the group, or, once a type is chosen, its form."""
     asked = owner.request.GET
     group, after = number_of(asked, "to" if "to" in asked else "new"), number_of(asked, "after")
@@ -101,7 +120,7 @@ def palette(owner: SegmentTree) -> HttpResponse:
     return answer(owner, _palette(owner, place), place=place, with_rows=True)
 
 
-def _palette(owner: SegmentTree, place: Place) -> Panel:
+def _palette(owner: Owner, place: Place) -> Panel:
     group = find(owner.tree, place.group)
     behind = find(owner.tree, place.after) if place.after else None
     outer = place.group == TOP or group is None
@@ -122,11 +141,11 @@ def _palette(owner: SegmentTree, place: Place) -> Panel:
     }
 
 
-def _kind(owner: SegmentTree, name: str) -> type[Condition] | None:
+def _kind(owner: Owner, name: str) -> type[Condition] | None:
     return next((kind for kind in owner.kinds() if kind.type_name() == name and not kind.takes_parts), None)
 
 
-def _form(owner: SegmentTree, condition: Condition, data: Any = None, place: Place | None = None) -> Any:
+def _form(owner: Owner, condition: Condition, data: Any = None, place: Place | None = None) -> Any:
     options: dict[str, Any] = {"now": owner.now, "address": owner.address, "offered": owner.choices(type(condition))}
     form = condition_form(type(condition))
     if place is not None and condition.parent_id is None:
@@ -135,7 +154,7 @@ def _form(owner: SegmentTree, condition: Condition, data: Any = None, place: Pla
     return form(data, instance=condition, **options) if data is not None else form(instance=condition, **options)
 
 
-def add(owner: SegmentTree) -> HttpResponse:
+def add(owner: Owner) -> HttpResponse:
     """A new condition of the type, saved in the draft, once its form is right."""
     data = owner.request.POST
     place = Place(number_of(owner.request.GET, "to"), number_of(owner.request.GET, "after"))
@@ -156,7 +175,7 @@ def add(owner: SegmentTree) -> HttpResponse:
     return _opened(owner, made, changed=True)
 
 
-def row(owner: SegmentTree, number: int) -> HttpResponse:
+def row(owner: Owner, number: int) -> HttpResponse:
     """The form of one condition; what was typed is saved in the draft, once it is right."""
     if owner.request.method == "POST" and owner.may_change:
         return _save(owner, number)
@@ -168,12 +187,12 @@ def row(owner: SegmentTree, number: int) -> HttpResponse:
     return _opened(owner, found)
 
 
-def _opened(owner: SegmentTree, condition: Condition, changed: bool = False) -> HttpResponse:
+def _opened(owner: Owner, condition: Condition, changed: bool = False) -> HttpResponse:
     panel = row_panel(owner, _form(owner, owner.row(condition.number)))
     return answer(owner, panel, with_rows=changed, changed=changed)
 
 
-def _save(owner: SegmentTree, number: int) -> HttpResponse:
+def _save(owner: Owner, number: int) -> HttpResponse:
     data = owner.request.POST
     try:
         form = _form(owner, owner.row(number), data)
@@ -194,7 +213,7 @@ def _save(owner: SegmentTree, number: int) -> HttpResponse:
     return _opened(owner, saved, changed=True)
 
 
-def _changed_meanwhile(owner: SegmentTree, form: Any, conflict: Changed) -> HttpResponse:
+def _changed_meanwhile(owner: Owner, form: Any, conflict: Changed) -> HttpResponse:
     """What somebody else saved and what was typed, to choose from."""
     told = told_by(conflict, "saved this condition")
     panel = row_panel(owner, form)
@@ -205,7 +224,7 @@ def _changed_meanwhile(owner: SegmentTree, form: Any, conflict: Changed) -> Http
     return answer(owner, panel | {"is_dirty": True}, with_rows=True, status=409)
 
 
-def _deleted_meanwhile(owner: SegmentTree, gone: Gone) -> HttpResponse:
+def _deleted_meanwhile(owner: Owner, gone: Gone) -> HttpResponse:
     """What was typed, in the form of a new condition."""
     kind = _kind(owner, owner.request.POST.get("type", ""))
     owner.forget()
@@ -218,7 +237,7 @@ def _deleted_meanwhile(owner: SegmentTree, gone: Gone) -> HttpResponse:
     return answer(owner, panel, place=place, with_rows=True, status=409)
 
 
-def _done(owner: SegmentTree, do: Callable[[], Any], gone: int = 0) -> HttpResponse:
+def _done(owner: Owner, do: Callable[[], Any], gone: int = 0) -> HttpResponse:
     """The rows after the change, or as they are with what speaks against it."""
     try:
         do()
@@ -232,7 +251,7 @@ def _done(owner: SegmentTree, do: Callable[[], Any], gone: int = 0) -> HttpRespo
     return answer(owner, with_rows=True, changed=True, gone=gone)
 
 
-def move(owner: SegmentTree, number: int) -> HttpResponse:
+def move(owner: Owner, number: int) -> HttpResponse:
     # A menu says it in the address, dragging in the form.
     asked = {**owner.request.GET.dict(), **owner.request.POST.dict()}
     last = 10_000
@@ -240,19 +259,19 @@ def move(owner: SegmentTree, number: int) -> HttpResponse:
     return _done(owner, lambda: owner.move(number, number_of(asked, "to"), place))
 
 
-def copy(owner: SegmentTree, number: int) -> HttpResponse:
+def copy(owner: Owner, number: int) -> HttpResponse:
     return _done(owner, lambda: owner.copy(number))
 
 
-def negate(owner: SegmentTree, number: int) -> HttpResponse:
+def negate(owner: Owner, number: int) -> HttpResponse:
     return _done(owner, lambda: owner.negate(number))
 
 
-def delete(owner: SegmentTree, number: int) -> HttpResponse:
+def delete(owner: Owner, number: int) -> HttpResponse:
     return _done(owner, lambda: owner.delete(number), gone=number)
 
 
-def add_group(owner: SegmentTree) -> HttpResponse:
+def add_group(owner: Owner) -> HttpResponse:
     """An empty group, asked the way its outer group is not."""
     to = number_of(owner.request.GET, "to")
     outer = find(owner.tree, to)
@@ -260,13 +279,13 @@ def add_group(owner: SegmentTree) -> HttpResponse:
     return _done(owner, lambda: owner.add(to, kind(), 0))
 
 
-def set_mode(owner: SegmentTree, number: int) -> HttpResponse:
+def set_mode(owner: Owner, number: int) -> HttpResponse:
     asked = owner.request.GET.get("mode", "")
     mode = next((mode for mode in MODES if mode.type == asked), MODES[0])
     return _done(owner, lambda: owner.set_mode(number, mode.kind))
 
 
-def options(owner: SegmentTree, kind: str, name: str) -> HttpResponse:
+def options(owner: Owner, kind: str, name: str) -> HttpResponse:
     """The rows that are called like what was typed."""
     known = {each.type_name(): each for each in condition_types()}
     form = _form(owner, known[kind]()) if kind in known else None

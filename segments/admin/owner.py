@@ -23,35 +23,42 @@ from ..faults import faults
 from ..models import Segment
 
 
-class SegmentTree:
-    """The conditions of a segment, as one person edits them at one moment."""
+class Owner:
+    """What a tree of conditions belongs to, as one person edits it at one moment."""
 
-    head = "admin/segments/segment/builder/head.html"
-    is_counted = True
-    first_step = "Add a condition to narrow it."
+    head = ""  # the template of what stands above the rows
+    page = address = strip = ""
+    opts: Any = None
+    may_ask = keeps_a_draft = False
 
-    def __init__(self, segments: ModelAdmin, request: HttpRequest, segment: Segment) -> None:
-        self.request, self.pk = request, segment.pk
+    def __init__(self, request: HttpRequest, may_change: bool) -> None:
+        self.request, self.may_change = request, may_change
         self.now: datetime = store().local(timezone.now())
         self.by: Any = request.user
-        self.may_change = segments.has_change_permission(request)
-        self.may_ask = request.user.has_perm("store.view_customer")
-        self.page = reverse("admin:segments_segment_change", args=[segment.pk])
-        self.address = reverse("admin:segments_segment_conditions", args=[segment.pk])
-        self.forget()
+
+    @property
+    def name(self) -> str:
+        """What the editor calls it."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> Any:
+        """What the verbs of `drafts` change the conditions of."""
+        raise NotImplementedError
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its conditions can be asked of all customers."""
+        return True
 
     def forget(self) -> None:
-        """Read the segment afresh when it is asked for next."""
-        for name in ("segment", "tree", "faults", "changes"):
+        """Read everything afresh when it is asked for next."""
+        for name in ("segment", "subject", "tree", "faults", "changes", "is_counted"):
             self.__dict__.pop(name, None)
 
     @cached_property
-    def segment(self) -> Segment:
-        return Segment.objects.filter(pk=self.pk).select_related("saved_by").with_trees("draft")[0]
-
-    @cached_property
     def tree(self) -> Condition:
-        tree = self.segment.edited()
+        tree: Condition = self.subject.edited()
         prefetch_references(tree.walk())
         for group in tree.walk():
             for part in group.parts() if group.pk else []:
@@ -62,9 +69,14 @@ class SegmentTree:
     def faults(self) -> dict[int, list[str]]:
         return faults(self.tree)
 
-    @cached_property
-    def changes(self) -> int:
-        return drafts.changes(self.segment)
+    @property
+    def is_empty(self) -> bool:
+        return not self.tree.parts()
+
+    @property
+    def words(self) -> SafeString:
+        """The whole of it as one sentence."""
+        return drawn(f"Customers who {self.tree.phrase()}.")
 
     def kinds(self) -> list[type[Condition]]:
         """The types of conditions that can be added."""
@@ -72,52 +84,78 @@ class SegmentTree:
 
     def choices(self, kind: type[Condition]) -> dict[str, Any]:
         """The rows that a column of the type can name, where they are not simply all."""
-        shown = {"segments.segment": Segment.objects.shown().exclude(pk=self.pk)}
+        return self.among(kind, {"segments.segment": Segment.objects.shown()})
+
+    def among(self, kind: type[Condition], shown: dict[str, Any]) -> dict[str, Any]:
+        """The rows of some models, by the columns of the type that name them."""
         named = [each for each in kind._meta.concrete_fields if each.is_relation and each.model is not Condition]
         labels = {each.name: each.related_model._meta.label_lower for each in named}
         return {name: shown[label] for name, label in labels.items() if label in shown}
 
     def row(self, number: int) -> Condition:
-        return drafts.row(self.segment, number)
+        return drafts.row(self.subject, number)
 
     def add(self, group: int, new: Condition, after: int) -> Condition:
-        return drafts.add(self.segment, group, new, self.by, self.now, after or None)
+        return drafts.add(self.subject, group, new, self.by, self.now, after or None)
 
     def save(self, wanted: Condition, seen: str) -> Condition:
-        return drafts.save(self.segment, wanted, seen, self.by, self.now)
+        return drafts.save(self.subject, wanted, seen, self.by, self.now)
 
     def move(self, number: int, group: int, position: int) -> Condition:
-        return drafts.move(self.segment, number, group, position, self.by, self.now)
+        return drafts.move(self.subject, number, group, position, self.by, self.now)
 
     def copy(self, number: int) -> Condition:
-        return drafts.copy(self.segment, number, self.by, self.now)
+        return drafts.copy(self.subject, number, self.by, self.now)
 
     def delete(self, number: int) -> None:
-        drafts.delete(self.segment, number, self.by, self.now)
+        drafts.delete(self.subject, number, self.by, self.now)
 
     def negate(self, number: int) -> Condition:
-        return drafts.negate(self.segment, number, self.by, self.now)
+        return drafts.negate(self.subject, number, self.by, self.now)
 
     def set_mode(self, number: int, kind: Any) -> Condition:
-        return drafts.set_mode(self.segment, number, kind, self.by, self.now)
+        return drafts.set_mode(self.subject, number, kind, self.by, self.now)
+
+
+class SegmentTree(Owner):
+    """The conditions of a segment: its draft, if something is not saved yet."""
+
+    head = "admin/segments/segment/builder/head.html"
+    keeps_a_draft = True
+    first_step = "Add a condition to narrow it."
+    opts = Segment._meta
+
+    def __init__(self, segments: ModelAdmin, request: HttpRequest, segment: Segment) -> None:
+        super().__init__(request, segments.has_change_permission(request))
+        self.pk = segment.pk
+        self.may_ask = request.user.has_perm("store.view_customer")
+        self.page = reverse("admin:segments_segment_change", args=[segment.pk])
+        self.address = reverse("admin:segments_segment_conditions", args=[segment.pk])
+
+    @cached_property
+    def segment(self) -> Segment:
+        return Segment.objects.filter(pk=self.pk).select_related("saved_by").with_trees("draft")[0]
+
+    @property
+    def subject(self) -> Segment:
+        return self.segment
+
+    @cached_property
+    def changes(self) -> int:
+        return drafts.changes(self.segment)
+
+    def choices(self, kind: type[Condition]) -> dict[str, Any]:
+        """Not the segment itself."""
+        return self.among(kind, {"segments.segment": Segment.objects.shown().exclude(pk=self.pk)})
 
     @property
     def name(self) -> str:
         return self.segment.name
 
     @property
-    def words(self) -> SafeString:
-        """The whole of it as one sentence."""
-        return drawn(f"Customers who {self.tree.phrase()}.")
-
-    @property
     def seen(self) -> str:
         """By which it is known, when the draft is saved, whether somebody changed it meanwhile."""
         return drafts.digest(self.tree)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.tree.parts()
 
     @property
     def everyone(self) -> str:

@@ -1,5 +1,6 @@
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
@@ -9,11 +10,14 @@ from django.utils import timezone
 
 from loyaltyflow.store.models import StoreSettings
 from segments.checks import condition_types
+from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
+from segments.differences import own_digest
+from segments.forms import FEW
 from segments.models import Membership, Segment
 from tests import factories
 
@@ -47,53 +51,76 @@ def test_a_new_segment_gets_a_group_to_fill(staff):
 
 def test_a_condition_is_chosen_added_changed_and_removed(staff):
     made = segment(grow(AllOf), "Local", is_active=False)
-    add = reverse("admin:segments_condition_add")
-    kind = ContentType.objects.get_for_model(CustomerField).pk
+    editor = f"/segments/segment/{made.pk}/conditions/"
 
-    choice = staff.post(f"{add}?parent={made.root.pk}", {"ct_id": kind})
-    assert choice.url == f"?ct_id={kind}&parent={made.root.pk}"
-    form = staff.get(f"{add}{choice.url}")
-    assert f'name="parent" value="{made.root.pk}"' in form.content.decode()
-    values = {"parent": made.root.pk, "field": "state", "operator": "is", "value": "MA"}
-    assert staff.post(f"{add}{choice.url}", values).url == page(made)
-    part = CustomerField.objects.get()
-    assert (part.parent_id, part.tree_id, part.position) == (made.root.pk, made.root.pk, 0)
+    new = "to=0&after=&type=customer_field"
+    assert "Customer field" in staff.get(f"{editor}?new=0&type=customer_field").content.decode()
+    refused = staff.post(f"{editor}rows/?{new}", {"field": "state", "operator": "is", "value": ""})
+    assert (refused.status_code, read_again(made).draft) == (422, None)
+    assert "needs a value to compare with" in refused.content.decode()
+    staff.post(f"{editor}rows/?{new}", {"field": "state", "operator": "is", "value": "MA"})
+    [part] = edited(made).parts()
+    assert part.summary() == "have the state MA"
 
-    change = reverse("admin:segments_condition_change", args=[part.pk])
-    assert staff.get(change).status_code == 200
-    assert "needs a value to compare with" in staff.post(change, {**values, "value": ""}).content.decode()
-    assert staff.post(change, {**values, "value": "NH"}).url == page(made)
-    assert CustomerField.objects.get().value == "NH"
-
-    remove = reverse("admin:segments_condition_delete", args=[part.pk])
-    assert staff.post(remove, {"post": "yes"}).url == page(made)
-    assert not CustomerField.objects.exists()
+    seen = own_digest(part)
+    staff.post(f"{editor}rows/{part.number}/", {"field": "state", "operator": "is", "value": "NH", "seen": seen})
+    assert edited(made).summary() == "have the state NH"
+    staff.post(f"{editor}rows/{part.number}/delete/")
+    assert edited(made).parts() == []
 
 
 def test_the_top_of_a_tree_is_not_removed_by_itself(staff):
     made = segment(grow(AllOf))
 
-    answer = staff.post(reverse("admin:segments_condition_delete", args=[made.root.pk]), {"post": "yes"})
+    answer = staff.post(f"/segments/segment/{made.pk}/conditions/rows/0/delete/", HTTP_HX_REQUEST="true")
 
-    assert answer.status_code == 403
+    assert answer.status_code == 409
+    assert "The outermost group stays as it is." in answer.content.decode()
     assert AllOf.objects.count() == 1
 
 
-@pytest.mark.parametrize("kind", condition_types(), ids=lambda kind: kind.__name__)
-def test_every_type_has_a_form(kind, staff):
-    made = segment(grow(AllOf))
-    number = ContentType.objects.get_for_model(kind).pk
-
-    answer = staff.get(f"{reverse('admin:segments_condition_add')}?ct_id={number}&parent={made.root.pk}")
-
-    assert answer.status_code == 200
-
-
 def test_only_what_makes_sense_of_a_segment_is_offered(staff):
-    text = staff.get(reverse("admin:segments_condition_add")).content.decode()
+    made = segment(grow(AllOf))
+    text = staff.get(f"/segments/segment/{made.pk}/conditions/?new=0").content.decode()
 
-    offered = {kind for kind in condition_types() if f'value="{ContentType.objects.get_for_model(kind).pk}"' in text}
-    assert offered == {kind for kind in condition_types() if kind.asked_of_segments}
+    offered = {kind for kind in condition_types() if f'id="pick-{kind.type_name()}"' in text}
+    assert offered == {kind for kind in condition_types() if kind.asked_of_segments and not kind.takes_parts}
+
+
+READERS = ["", "rows/0/", "count/", "hits/", "impact/", "samples/", "why/", "customers/", "words/"]
+WRITERS = ["rows/new/", "rows/", "rows/0/move/", "rows/0/copy/", "rows/0/negate/", "rows/0/delete/", "groups/"]
+WRITERS += ["groups/0/", "save/", "discard/", "activate/"]
+
+
+@pytest.mark.parametrize("address", [*READERS, *WRITERS])
+def test_the_editor_is_for_those_who_may(address):
+    made, page = segment(grow(AllOf)), Client()
+    page.force_login(user := get_user_model().objects.create_user("clerk", is_staff=True))
+    at = f"/segments/segment/{made.pk}/conditions/{address}"
+
+    assert page.get(at).status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="view_segment"))
+    assert page.get(at).status_code == (302 if address == "rows/0/" else 200 if address in READERS else 403)
+    assert address in READERS or page.post(at).status_code == 403
+
+
+def test_who_may_not_see_customers_sees_none_of_them_in_the_editor():
+    factories.customer(first_name="Anna", state="MA")
+    made, page = segment(grow(AllOf)), Client()
+    page.force_login(user := get_user_model().objects.create_user("clerk", is_staff=True))
+    user.user_permissions.add(Permission.objects.get(codename="view_segment"))
+    editor = f"/segments/segment/{made.pk}/conditions/"
+
+    for address in ("", "samples/", "customers/?customer=An", "why/?customer=An"):
+        assert "Anna" not in page.get(f"{editor}{address}").content.decode()
+
+
+def read_again(made: Segment) -> Segment:
+    return Segment.objects.filter(pk=made.pk).with_trees("draft")[0]
+
+
+def edited(made: Segment) -> Condition:
+    return read_again(made).edited()
 
 
 def test_a_new_segment_that_is_filled_by_hand_opens_on_its_page(staff):
@@ -155,12 +182,16 @@ def test_members_are_listed_and_not_edited(staff):
     assert staff.post(f"/segments/membership/{stay.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_a_segment_is_searched_for_not_picked_from_a_list_of_all(staff):
+def test_a_segment_is_searched_for_where_there_are_many(staff):
     made = segment(grow(AllOf), "Local")
-    kind = ContentType.objects.get_for_model(InSegment).pk
+    Segment.objects.bulk_create(Segment(name=f"Number {each}", kind="static") for each in range(FEW))
+    editor = f"/segments/segment/{made.pk}/conditions/"
 
-    form = staff.get(f"{reverse('admin:segments_condition_add')}?ct_id={kind}&parent={made.root.pk}").content.decode()
-    query = {"app_label": "segments", "model_name": "insegment", "field_name": "other", "term": "loc"}
+    form = staff.get(f"{editor}?new=0&type=in_segment").content.decode()
+    found = staff.get(f"{editor}options/in_segment/other/", {"other_text": "number 17"}).content.decode()
+    new = f"{editor}rows/?to=0&after=&type=in_segment"
+    wrong = staff.post(new, {"other": "", "other_text": "Nobody", "operator": "is_in"}).content.decode()
 
-    assert "admin-autocomplete" in form
-    assert staff.get(reverse("admin:autocomplete"), query).json()["results"] == [{"id": str(made.pk), "text": "Local"}]
+    assert f'hx-get="{editor}options/in_segment/other/"' in form
+    assert found.count("data-pick=") == 1 and "Number 17" in found
+    assert "No segment is called “Nobody”." in wrong

@@ -1,16 +1,15 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from segments.conditions.customer_field import CustomerField
+from segments.exchange import dumped
 from segments.models import Segment
 from tests import factories
 from workflows import engine
-from workflows.conditions import GotMessage
 from workflows.models import Edge, Enrolment, Workflow
 from workflows.nodes.if_ import If
 from workflows.nodes.wait import Wait
@@ -159,22 +158,43 @@ def test_a_workflow_is_made_from_scratch_with_a_question_of_its_own(admin_client
 
     added = admin_client.post(reverse("admin:workflows_if_add"), {"revision": revision.pk, "name": ""})
     step = If.objects.get()
-    assert added.url == reverse("admin:workflows_if_change", args=[step.pk])
-    assert "Add a condition" in page(admin_client, "workflows_if_change", step.pk)
+    editor = reverse("admin:workflows_if_conditions", args=[step.pk])
+    assert added.url == editor
+    assert editor in page(admin_client, "workflows_if_change", step.pk)
     assert "A step “if” asks nothing yet. Open it and add a condition." in revision.problems()
 
-    types = admin_client.get(reverse("admin:segments_condition_add"), {"parent": step.condition_id})
-    assert "Got message" in types.content.decode()
-    asked = reverse("admin:segments_condition_add")
-    kind = ContentType.objects.get_for_model(GotMessage).pk
-    query = f"?ct_id={kind}&parent={step.condition_id}"
-    offered = admin_client.get(asked + query).context["adminform"].form.fields["step"].queryset
-    assert [each.pk for each in offered] == [mail.pk]
+    palette = admin_client.get(f"{editor}?new=0").content.decode()
+    assert "Got message" in palette
+    form = admin_client.get(f"{editor}?new=0&type=got_message")
+    assert [each.pk for each in form.context["form"].fields["step"].queryset] == [mail.pk]
     assert other.pk != mail.pk
 
-    answered = admin_client.post(asked + query, {"parent": step.condition_id, "step": mail.pk})
-    assert answered.url == added.url
+    answered = admin_client.post(f"{editor}rows/?to=0&after=&type=got_message", {"step": mail.pk})
+    assert answered.url.startswith(f"{editor}?row=")
+    step.refresh_from_db()
     assert step.condition.copy().summary() == f"got “{mail.label}”"
+
+
+def test_the_conditions_of_a_step_are_grouped_moved_and_turned_round(admin_client):
+    revision = flows.workflow().draft()
+    step = If.objects.create(revision=revision, condition=CustomerField.objects.create(value="MA"))
+    editor = reverse("admin:workflows_if_conditions", args=[step.pk])
+
+    admin_client.post(
+        f"{editor}rows/?to=0&after=&type=made_purchase", {"operator": "at_least", "count": 2, "when": "ever"}
+    )
+    first, second = asked(step).parts()
+    assert (first.summary(), second.summary()) == ("have the state MA", "made at least 2 purchases")
+    admin_client.post(f"{editor}rows/{first.number}/negate/")
+    admin_client.post(f"{editor}groups/0/?mode=any_of")
+
+    assert dumped(asked(step)) == {
+        "any_of": [{"none_of": [{"customer_field": {"value": "MA"}}]}, {"made_purchase": {"count": 2}}]
+    }
+
+
+def asked(step):
+    return If.objects.get(pk=step.pk).condition.get_real_instance()
 
 
 def test_a_refused_publication_says_why_and_not_that_it_went_well(admin_client):
@@ -191,13 +211,12 @@ def test_a_refused_publication_says_why_and_not_that_it_went_well(admin_client):
     assert "changed successfully" not in text
 
 
-def test_the_condition_of_a_live_workflow_cannot_be_changed_by_its_own_page(admin_client, branched):
-    condition = CustomerField.objects.get()
-    address = reverse("admin:segments_customerfield_change", args=[condition.pk])
-    form = {"parent": "", "field": "state", "operator": "is", "value": "NY"}
+def test_the_conditions_of_a_live_workflow_cannot_be_changed(admin_client, branched):
+    step = branched.live.nodes.instance_of(If).get()
+    editor = reverse("admin:workflows_if_conditions", args=[step.pk])
+    before = dumped(asked(step))
 
-    assert admin_client.post(address, form).status_code == 403
-    added = admin_client.post(reverse("admin:segments_customerfield_add"), {**form, "parent": condition.pk})
-
-    assert "is live and no longer changes" in added.content.decode()
-    assert list(CustomerField.objects.values_list("value", flat=True)) == ["MA"]
+    assert admin_client.get(editor).status_code == 200
+    new = f"{editor}rows/?to=0&after=&type=customer_field"
+    assert admin_client.post(new, {"field": "state", "operator": "is", "value": "NY"}).status_code == 403
+    assert dumped(asked(step)) == before

@@ -1,36 +1,86 @@
+"""The editor of the conditions that a step asks, the same as that of segments."""
+
+from functools import cached_property
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path, reverse
+from unfold.admin import ModelAdmin
 
-from segments.admin.conditions import ConditionAdmin
+from segments.admin import editor
+from segments.admin.owner import Owner
+from segments.checks import condition_types
 from segments.conditions import Condition
+from segments.models import Segment
 
-from ..conditions import BoughtSince, GotMessage, VisitedPageSince
+from ..asked import Asked
+from ..nodes import Node
 from ..nodes.if_ import If
+from ..nodes.send_email import SendEmail
 
 
-class StepConditionAdmin(ConditionAdmin):
-    """The form of a condition about an earlier step, which is one of the same workflow."""
+class StepTree(Owner):
+    """The conditions of a step, as one person edits them."""
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        return [name for name in super().get_autocomplete_fields(request) if name != "step"]
+    head = "admin/workflows/step/head.html"
+    everyone = "Everyone who comes here."
+    first_step = "Add a condition. Those who meet it go the way “yes”, the others the way “no”."
+    strip = "Asked of each customer who comes to this step. Some of it is about this workflow, so it cannot be counted."
+    opts = If._meta
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Only the steps of the revision that the condition stands in are offered."""
-        if db_field.name == "step":
-            kwargs["queryset"] = db_field.related_model.objects.filter(revision__nodes__in=_askers(request))
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+    def __init__(self, steps: ModelAdmin, request: HttpRequest, step: If) -> None:
+        super().__init__(request, steps.has_change_permission(request, step))
+        self.step = step
+        self.may_ask = request.user.has_perm("store.view_customer")
+        self.page = reverse("admin:workflows_if_change", args=[step.pk])
+        self.address = reverse("admin:workflows_if_conditions", args=[step.pk])
+        self.workflow = step.revision.workflow
+        self.workflow_page = reverse("admin:workflows_workflow_change", args=[step.revision.workflow_id])
+
+    @property
+    def name(self) -> str:
+        return self.step.name or "If"
+
+    @cached_property
+    def subject(self) -> Asked:
+        return Asked(self.step)
+
+    @cached_property
+    def is_counted(self) -> bool:
+        """Whether all of it can be asked of anybody, wherever they stand."""
+        return all(each.asked_of_segments for each in self.tree.walk())
+
+    def kinds(self) -> list[type[Condition]]:
+        return condition_types()
+
+    def choices(self, kind: type[Condition]) -> dict[str, Any]:
+        """Of steps only the others of the same revision."""
+        others = self.step.revision.nodes.exclude(pk=self.step.pk)
+        mails = SendEmail.objects.filter(revision=self.step.revision_id)
+        return self.among(
+            kind, {"segments.segment": Segment.objects.shown(), "workflows.node": others, "workflows.sendemail": mails}
+        )
 
 
-def _askers(request: HttpRequest) -> Any:
-    """The steps that ask the tree in which the condition stands or will stand."""
-    match = request.resolver_match
-    known = (match.kwargs.get("object_id") if match else None) or request.GET.get("parent", "")
-    near = Condition.objects.filter(pk=known).first() if str(known).isdecimal() else None
-    return If.objects.filter(condition=(near.tree_id or near.pk) if near else None)
+def paths(steps: ModelAdmin) -> list[URLPattern]:
+    """The editor, at workflows/if/<pk>/conditions/."""
+
+    def at(address: str, view: editor.View, name: str, may: str) -> URLPattern:
+        def answer(request: HttpRequest, pk: int, **more: Any) -> HttpResponseBase:
+            step = If.objects.select_related("revision__workflow").filter(pk=pk).first()
+            if step is None:
+                raise Http404("This step is not there any more.")
+            if not getattr(steps, f"has_{may}_permission")(request, step):
+                raise PermissionDenied
+            return editor.shown(view, StepTree(steps, request, step), **more)
+
+        shown = steps.admin_site.admin_view(answer)
+        return path(f"<int:pk>/conditions/{address}", shown, name=f"workflows_if_conditions{name}")
+
+    return [at(*each) for each in editor.views()]
 
 
-for kind in (GotMessage, BoughtSince, VisitedPageSince):
-    admin.site.unregister(kind)
-    admin.site.register(kind, StepConditionAdmin)
+def conditions_of(step: Node | None) -> str:
+    """The address of the editor of what the step asks; empty if it asks nothing."""
+    return reverse("admin:workflows_if_conditions", args=[step.pk]) if isinstance(step, If) else ""

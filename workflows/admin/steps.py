@@ -10,10 +10,11 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
-from segments.conditions.base import plant, prefetch_references
 
 from ..graph import Edge, Revision
 from ..nodes import Node
+from .conditions import conditions_of
+from .conditions import paths as paths_of_conditions
 
 
 def node_types() -> list[type[Node]]:
@@ -46,17 +47,17 @@ class StepAdmin(ModelAdmin):
     search_fields = ["name"]
     change_form_outer_after_template = "admin/workflows/step/conditions.html"
 
+    def get_urls(self) -> list[Any]:
+        own = paths_of_conditions(self) if _asked(self.model) else []
+        return [*own, *super().get_urls()]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The step's form, with the conditions that it asks below it."""
+        """The step's form, with the way to the conditions that it asks."""
         step = self.get_object(request, object_id)
-        tops = [getattr(step, name) for name in _asked(self.model)] if step and _may_change(step) else []
-        plant(tops)
-        prefetch_references(each for top in tops for each in top.walk())
-        page: HttpResponse = super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "conditions": tops}
-        )
+        about = {"conditions_page": conditions_of(step)}
+        page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
         return page
 
     def save_model(self, request: HttpRequest, obj: Node, form: Any, change: bool) -> None:
@@ -98,9 +99,9 @@ class StepAdmin(ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: Node, post_url_continue: str | None = None) -> HttpResponse:
         """Back to the workflow, unless the step's conditions are still to be added."""
-        if _asked(self.model):
+        if asked := conditions_of(obj):
             messages.success(request, "The step was added. Now add the conditions that it asks.")
-            return HttpResponseRedirect(reverse(f"admin:workflows_{obj._meta.model_name}_change", args=[obj.pk]))
+            return HttpResponseRedirect(asked)
         return HttpResponseRedirect(_home(obj.revision))
 
     def response_change(self, request: HttpRequest, obj: Node) -> HttpResponse:
