@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminFileFieldWidget
 
 from loyaltyflow.store.clock import store
 from loyaltyflow.words import number
@@ -28,7 +29,11 @@ from .paths import page_of
 class ImportForm(forms.Form):
     """A file, or what stands in one."""
 
-    file = forms.FileField(label="A YAML file", required=False)
+    file = forms.FileField(
+        label="A YAML file",
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".yaml,.yml,text/yaml,application/yaml"}),
+    )
     text = forms.CharField(
         label="Or its text",
         required=False,
