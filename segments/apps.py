@@ -13,4 +13,4 @@ class SegmentsConfig(AppConfig):
         from .defaults import ship_with_a_new_store  # noqa: PLC0415
 
         register(conditions_are_whole)
-        post_migrate.connect(ship_with_a_new_store, sender=self)
+        post_migrate.connect(ship_with_a_new_store)

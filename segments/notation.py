@@ -41,18 +41,16 @@ def documents(text: str | bytes) -> list[tuple[Any, Lines]]:
 def written(*plain: dict[str, Any], in_a_line: bool = False) -> str:
     """The plain values as YAML, a document each; what another program could take for something else is in quotes.
 
-    `in_a_line` keeps all but the outermost level in the line, as {…}.
+    `in_a_line` writes all of it in one line, as {…}.
     """
-    many, width = len(plain) > 1, 10_000 if in_a_line else 110
-    flow = None if in_a_line else False
     return yaml.dump_all(
         plain,
         Dumper=_Dumper,
-        default_flow_style=flow,
+        default_flow_style=in_a_line,
         sort_keys=False,
         allow_unicode=True,
-        width=width,
-        explicit_start=many,
+        width=1_000_000 if in_a_line else 110,
+        explicit_start=len(plain) > 1,
     )
 
 

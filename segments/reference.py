@@ -162,8 +162,10 @@ def _takes(field: Any, owner: Any) -> str:
     if field.is_relation:
         model = field.related_model
         name = name_field(model)
-        of = model._meta.verbose_name
-        return f"the {model._meta.get_field(name).verbose_name} of a {of}" if name else f"a step of the workflow ({of})"
+        of = str(model._meta.verbose_name)
+        article = "an" if of[0] in "aeio" else "a"
+        named = f"the {model._meta.get_field(name).verbose_name} of {article} {of}" if name else ""
+        return named or f"a step of the workflow ({of})"
     if field.choices:
         chosen = [(value, label) for value, label in field.flatchoices if value != ""]
         return "one of " + ", ".join(f"`{value}`" + _meaning(value, label) for value, label in chosen)
@@ -199,7 +201,7 @@ def _sentence(kind: type[Condition], example: Plain) -> str:
 
 
 def _in_a_line(kind: type[Condition], example: Plain) -> str:
-    return written({kind.type_name(): example}, in_a_line=True).strip()
+    return written({kind.type_name(): example}, in_a_line=True).strip()[1:-1]
 
 
 def _unsaved(kind: type[Condition], example: Plain) -> Condition:
@@ -213,7 +215,7 @@ def _value(field: Any, value: Any) -> Any:
 
 
 def _named(model: Any, name: str) -> models.Model:
-    texts = {name_field(model) or "name", "name"}
+    texts = {name_field(model): name, "name": name, "label": name.replace("_", " ").capitalize()}
     known = {field.name for field in model._meta.concrete_fields}
-    made: models.Model = model(pk=1, **dict.fromkeys(texts & known, name))
+    made: models.Model = model(pk=1, **{field: text for field, text in texts.items() if field in known})
     return made

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from django.apps import AppConfig, apps
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -17,8 +18,15 @@ FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 FIRST = ("segments", "0001_initial")
 
 
-def ship_with_a_new_store(plan: Any = (), using: str = DEFAULT_DB_ALIAS, **signal: Any) -> None:
-    """Make the default segments after the migrations that made the tables of segments, and after no others."""
+def ship_with_a_new_store(
+    plan: Any = (), using: str = DEFAULT_DB_ALIAS, sender: AppConfig | None = None, **signal: Any
+) -> None:
+    """Make the default segments after the migrations that made the tables of segments, and after no others.
+
+    Every app tells that it was migrated; only after the last of them is everything there that conditions name.
+    """
+    if sender is not None and sender is not [each for each in apps.get_app_configs() if each.models_module][-1]:
+        return
     made_now = {(migration.app_label, migration.name) for migration, is_backwards in plan if not is_backwards}
     if using == DEFAULT_DB_ALIAS and FIRST in made_now and _all_tables_are_there():
         ship()

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations import Migration
 
+from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import StoreSettings
 from segments import defaults, refresh
 from segments.conditions import Condition
@@ -24,7 +25,9 @@ NAMES = [
     "Document expiring",
     "Dormant for 21 days",
     "High average order",
+    "Most bought is coffee",
     "New customers",
+    "No e-mail opened for 180 days",
     "Out of state",
     "VIP",
 ]
@@ -92,7 +95,8 @@ def test_activating_one_puts_in_whom_plain_python_puts_in(name, now):
     assert members or name in RARE
 
 
-RARE = {"VIP", "High average order", "Big spenders"}  # whom random lives hardly ever make; see below
+# Whom random lives hardly ever make; see below.
+RARE = {"VIP", "Most bought is coffee", "No e-mail opened for 180 days", "High average order", "Big spenders"}
 
 
 def bought(*orders, **fields):
@@ -106,6 +110,30 @@ def bought(*orders, **fields):
     return live
 
 
+def wrote(*events):
+    """Makes a customer to whom the events happened, each so many days ago and by a machine or not."""
+
+    def live(now):
+        who = factories.customer()
+        for number, (name, days, *is_machine) in enumerate(events):
+            known = {"is_machine": is_machine[0]} if is_machine else {}
+            happened(name, who.pk, now - timedelta(days=days), f"{who.pk}:{number}", **known)
+
+    return live
+
+
+def likes(*lines):
+    """Makes a customer with an order for each line: so many days ago, of a category, of so much."""
+
+    def live(now):
+        who = factories.customer()
+        for days, category, net in lines:
+            factories.order(who, now - timedelta(days=days), net, factories.product(category=category))
+
+    return live
+
+
+SENT = ("message_sent", 180)
 MEMBER = {"loyalty_joined_at": datetime(2020, 1, 1, tzinfo=UTC)}
 TWELVE = [(30 * number, "125.00") for number in range(12)]
 CASES = [
@@ -133,6 +161,15 @@ CASES = [
     ("expires in 30 days", "Document expiring", bought(attributes={"document_expires": "2026-12-23"}), 1),
     ("expires in 31 days", "Document expiring", bought(attributes={"document_expires": "2026-12-24"}), 0),
     ("has expired", "Document expiring", bought(attributes={"document_expires": "2026-11-22"}), 0),
+    ("more on coffee", "Most bought is coffee", likes((180, "Coffee", "6.00"), (5, "Tea", "5.00")), 1),
+    ("more on tea", "Most bought is coffee", likes((180, "Coffee", "6.00"), (5, "Tea", "7.00")), 0),
+    ("coffee long ago", "Most bought is coffee", likes((181, "Coffee", "6.00"), (5, "Tea", "5.00")), 0),
+    ("only sent", "No e-mail opened for 180 days", wrote(SENT), 1),
+    ("sent long ago", "No e-mail opened for 180 days", wrote(("message_sent", 181)), 0),
+    ("opened", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 180, False)), 0),
+    ("opened long ago", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 181, False)), 1),
+    ("opened by a machine", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 9, True)), 1),
+    ("clicked", "No e-mail opened for 180 days", wrote(SENT, ("message_clicked", 9, False)), 0),
     ("12 days and 1,500", "VIP", bought(*TWELVE, **MEMBER), 1),
     ("no member", "VIP", bought(*TWELVE), 0),
     ("11 days", "VIP", bought(*TWELVE[1:], (30, "125.00"), **MEMBER), 0),
