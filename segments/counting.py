@@ -171,9 +171,10 @@ def _look(
     tree: Condition, now: datetime, page: tuple[int, int], among: list[int] | None, limit_ms: int
 ) -> tuple[int, list[int], list[int]]:
     """How many match, the ids of those on the page (its number and size), and how many of all are worth knowing."""
-    matching = Customer.objects.filter(tree.q(now))
-    if among is not None:
-        matching = matching.filter(pk__any=among)
+    if among is None:
+        matching = Customer.objects.filter(tree.q_of_everybody(now))
+    else:
+        matching = Customer.objects.filter(tree.q(now), pk__any=among)
     try:
         select, parameters = compiled(matching.order_by().values("pk"))
     except EmptyResultSet:

@@ -200,6 +200,12 @@ class Segment(models.Model):
             return Customer.objects.filter(Exists(self.memberships.at(now).filter(customer=OuterRef("pk"))))
         return Customer.objects.filter(self.root.q(now)) if self.root else Customer.objects.none()
 
+    def matching_of_all(self, now: datetime) -> models.QuerySet[Customer]:
+        """The same customers as `matching`, found quickest when nobody is left out."""
+        if self.kind == self.Kind.STATIC or not self.root:
+            return self.matching(now)
+        return Customer.objects.filter(self.root.q_of_everybody(now))
+
     def explain(self, customer: Customer, now: datetime) -> Explanation:
         """Why the customer belongs in it at `now`, or does not; a static segment says only whether they are in."""
         if self.root:
@@ -209,7 +215,7 @@ class Segment(models.Model):
 
     def count(self, now: datetime) -> int:
         """How many customers meet its conditions at `now`, counted afresh."""
-        return self.matching(now).count()
+        return self.matching_of_all(now).count()
 
     def asks_for(self) -> Iterable[int]:
         """The ids of the segments whose members its conditions ask for."""

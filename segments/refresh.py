@@ -156,7 +156,7 @@ def take_in(segment: Segment, customers: QuerySet[Customer], now: datetime) -> i
 
 def rejudge(segment: Segment, now: datetime, tells_entries: bool) -> dict[str, int]:
     """How many entered and left when everybody was judged by the conditions it has now; each leaving is an event."""
-    moved = _move(segment, segment.matching(now), None, now, FOLLOWED, tells_entries=tells_entries)
+    moved = _move(segment, segment.matching_of_all(now), None, now, FOLLOWED, tells_entries=tells_entries)
     _schedule(segment, None, now)
     Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
     return moved
@@ -174,7 +174,7 @@ def deactivate(segments: SegmentQuerySet) -> int:
 
 
 def _build(segment: Segment, now: datetime) -> None:
-    _move(segment, segment.matching(now), None, now, source=None)
+    _move(segment, segment.matching_of_all(now), None, now, source=None)
     _schedule(segment, None, now)
     Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
 
@@ -189,7 +189,8 @@ def _follow(segment: Segment, news: Candidates, now: datetime) -> dict[str, int]
         candidates = _together(news, _due(segment, now), _moved_elsewhere(segment, now))
     if candidates == []:
         return {}
-    moved = _move(segment, _among(segment.matching(now), candidates), candidates, now, FOLLOWED)
+    matching = segment.matching_of_all(now) if candidates is None else _among(segment.matching(now), candidates)
+    moved = _move(segment, matching, candidates, now, FOLLOWED)
     _schedule(segment, candidates, now)
     return moved
 

@@ -1,11 +1,13 @@
 from collections.abc import Callable
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, Subquery, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from loyaltyflow.store.models import Customer, Order, OrderLine, Product
 from loyaltyflow.words import listed, strong
@@ -15,6 +17,7 @@ from .window import InWindow
 
 OFFERED = 500  # so many values of a field are offered to choose from
 LATEST = 20_000  # among so many of the last orders
+AMOUNT = models.DecimalField(max_digits=16, decimal_places=6)
 
 
 # Which purchases, asked in every way, for the examples of types.
@@ -186,7 +189,7 @@ class CountsPurchases(OfPurchases, InWindow):
 
     def purchases(self, now: datetime) -> models.QuerySet[Order]:
         """The purchases that count for the customer of the query around it."""
-        return self.bought(now, self.inside("completed_at", now)).filter(customer=OuterRef("pk"))
+        return self.bought(now, self.inside("completed_at", now, path="customer")).filter(customer=OuterRef("pk"))
 
     def first_falls_out(self, now: datetime) -> Combinable | None:
         """When the oldest of the purchases that count no longer does; None if all count for good."""
@@ -207,26 +210,44 @@ class CountsPurchases(OfPurchases, InWindow):
 class MeasuresPurchases(CountsPurchases, ComparesKnownNumber):
     """Compares a number that is drawn from the purchases that count."""
 
+    is_asked_of_everybody: Callable[[], bool]  # of Condition, which stands beside it
+
     asked_with = {**CountsPurchases.asked_with, **ComparesKnownNumber.asked_with}
 
     class Meta:
         abstract = True
 
-    def amount(self, now: datetime) -> Combinable:
-        """The number, as an expression over customers; 0 or NULL without purchases."""
-        raise NotImplementedError(f"{type(self).__name__} must define amount(now).")
+    def drawn(self, now: datetime) -> Combinable:
+        """What is drawn from all the facts of a customer that count."""
+        raise NotImplementedError(f"{type(self).__name__} must define drawn(now).")
 
-    def without(self) -> bool:
-        """Whether a customer without such purchases meets it."""
-        raise NotImplementedError(f"{type(self).__name__} must define without().")
+    def counts_lines(self) -> bool:
+        """Whether the facts are lines of orders, and not orders."""
+        return False
+
+    def nothing(self) -> Decimal | None:
+        """The number of a customer without such purchases; None if there is none."""
+        return Decimal(0)
+
+    def amount(self, now: datetime) -> Combinable:
+        """The number, as an expression over customers; NULL if there is none."""
+        facts, whose = self._facts(now)
+        groups = facts.filter(**{whose: OuterRef("pk")}).order_by().values(whose)
+        found = Subquery(groups.values(drawn=self.drawn(now)), output_field=AMOUNT)
+        nothing = self.nothing()
+        return found if nothing is None else Coalesce(found, nothing, output_field=AMOUNT)
 
     def q(self, now: datetime) -> Q:
         """Those who bought nothing of the sort are told apart first, at once, and no number is drawn for them."""
+        nothing = self.nothing()
+        holds_without = nothing is not None and self.met_by(nothing)
+        if self.is_asked_of_everybody():
+            return self._by_groups(now, holds_without)
         compared = self.compares(self.amount(now))
         if self.is_of_all():
             return compared
         any_bought = Q(Exists(self.purchases(now)))
-        return ~any_bought | compared if self.without() else any_bought & compared
+        return ~any_bought | compared if holds_without else any_bought & compared
 
     def flips(self, now: datetime) -> Combinable | None:
         """When the oldest purchase falls out of the window: the number may be another one from then on."""
@@ -238,12 +259,21 @@ class MeasuresPurchases(CountsPurchases, ComparesKnownNumber):
             Customer.objects.annotate(measured=self.amount(now)).values_list("measured", flat=True).get(pk=customer.pk)
         )
 
+    def _facts(self, now: datetime) -> tuple[models.QuerySet[Any], str]:
+        """The orders or the lines that count, of all customers, and where these stand."""
+        if not self.counts_lines():
+            return self.bought(now, self.inside("completed_at", now, path="customer")), "customer"
+        inside = self.inside("order__completed_at", now, path="order__customer") & self.order_q("order__")
+        return OrderLine.objects.filter(Order.purchase_q(now, "order__"), inside, self.line_q()), "order__customer"
 
-def lines_of(condition: CountsPurchases, now: datetime) -> models.QuerySet[OrderLine, Any]:
-    """The lines that are meant, of the purchases that count for the customer of the query around them, as one group."""
-    inside = condition.inside("order__completed_at", now) & condition.order_q("order__")
-    bought = OrderLine.objects.filter(Order.purchase_q(now, "order__"), inside, condition.line_q())
-    return bought.filter(order__customer=OuterRef("pk")).order_by().values("order__customer")
+    def _by_groups(self, now: datetime, holds_without: bool) -> Q:
+        """Those for whom the number is as asked: all facts are gone through once, customer by customer."""
+        facts, whose = self._facts(now)
+        groups = facts.order_by().values(whose).annotate(drawn=self.drawn(now))
+        compared = self.compares(F("drawn"))
+        if holds_without:
+            return ~Q(pk__in=groups.filter(~compared).values(whose))
+        return Q(pk__in=groups.filter(compared).values(whose))
 
 
 def _different(rows: models.QuerySet[Any], name: str) -> list[str]:

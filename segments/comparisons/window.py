@@ -4,7 +4,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import OuterRef, Q
+from django.db.models import F, OuterRef, Q
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.sql import LocalDayStart
@@ -56,10 +56,11 @@ class InWindow(models.Model):
             reason = f"{written(self.until)} is before {written(self.since)}: write the earlier day first."
             raise ValidationError({"until": reason})
 
-    def inside(self, column: str, now: datetime, customer: Customer | None = None) -> Q:
+    def inside(self, column: str, now: datetime, customer: Customer | None = None, *, path: str = "") -> Q:
         """Which rows count, by the instant in their `column`.
 
-        The rows stand in a subquery over customers, or are all of one customer who is given.
+        The rows stand in a subquery over customers, or are all of one customer who is given; if they may be anybody's,
+        `path` leads from a row to its customer.
         """
         asked, zone = Q((f"{column}__lte", now)), now.tzinfo
         if self.window_days is not None:
@@ -69,7 +70,8 @@ class InWindow(models.Model):
         if self.until:
             asked &= Q((f"{column}__lt", midnight(self.until, zone, 1)))
         if self.since_own:
-            own = OuterRef(self.since_own) if customer is None else getattr(customer, self.since_own)
+            theirs = F(f"{path}__{self.since_own}") if path else OuterRef(self.since_own)
+            own = theirs if customer is None else getattr(customer, self.since_own)
             asked &= Q((f"{column}__gte", own)) if own is not None else Q(pk__in=[])
         return asked
 

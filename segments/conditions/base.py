@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from decimal import Decimal
@@ -13,6 +14,8 @@ from polymorphic.models import PolymorphicModel
 
 from loyaltyflow import words
 from loyaltyflow.store.models import Customer
+
+_everybody: ContextVar[bool] = ContextVar("everybody", default=False)
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,19 @@ class Condition(PolymorphicModel):
     def q(self, now: datetime) -> Q:
         """Which customers meet it, judged by facts up to `now` only."""
         raise NotImplementedError(f"{type(self).__name__} must define q(now).")
+
+    def q_of_everybody(self, now: datetime) -> Q:
+        """The same as `q`, said so that it is quickest when all customers are judged at once, not some by their ids."""
+        before = _everybody.set(True)
+        try:
+            return self.q(now)
+        finally:
+            _everybody.reset(before)
+
+    @staticmethod
+    def is_asked_of_everybody() -> bool:
+        """Whether all customers are judged: then `q` may go through all facts once, not through each customer's."""
+        return _everybody.get()
 
     def flips(self, now: datetime) -> models.expressions.Combinable | None:
         """An expression over customers: the first instant after `now` at which the answer may change with no new event.

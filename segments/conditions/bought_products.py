@@ -1,15 +1,12 @@
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db.models import Count, IntegerField, Subquery
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models import Aggregate, Count
 
 from loyaltyflow.store.models import Customer
 from loyaltyflow.words import number
 
-from ..comparisons.purchases import MeasuresPurchases, in_every_way, lines_of
+from ..comparisons.purchases import MeasuresPurchases, in_every_way
 from .base import Condition
 
 
@@ -32,15 +29,14 @@ class BoughtProducts(MeasuresPurchases, Condition):
     class Meta:
         verbose_name = "different products bought"
 
-    def amount(self, now: datetime) -> Combinable:
-        products = lines_of(self, now).values(products=Count("product", distinct=True))
-        return Coalesce(Subquery(products), 0, output_field=IntegerField())
+    def counts_lines(self) -> bool:
+        return True
 
-    def without(self) -> bool:
-        return self.met_by(Decimal(0))
+    def drawn(self, now: datetime) -> Aggregate:
+        return Count("product", distinct=True)
 
     def phrase(self) -> str:
         return f"bought {self.said_of('different product')}{self.of_what()}{self.when()}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
-        return number(self.measured(customer, now), "different product")
+        return number(int(self.measured(customer, now)), "different product")

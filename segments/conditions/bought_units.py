@@ -1,19 +1,13 @@
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db import models
-from django.db.models import Subquery, Sum
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models import Aggregate, Sum
 
 from loyaltyflow.store.models import Customer
 
 from ..comparisons.number import plain
-from ..comparisons.purchases import MeasuresPurchases, in_every_way, lines_of
+from ..comparisons.purchases import AMOUNT, MeasuresPurchases, in_every_way
 from .base import Condition
-
-UNITS = models.DecimalField(max_digits=16, decimal_places=3)
 
 
 class BoughtUnits(MeasuresPurchases, Condition):
@@ -39,12 +33,11 @@ class BoughtUnits(MeasuresPurchases, Condition):
     class Meta:
         verbose_name = "units bought"
 
-    def amount(self, now: datetime) -> Combinable:
-        units = lines_of(self, now).values(units=Sum("quantity"))
-        return Coalesce(Subquery(units), Decimal(0), output_field=UNITS)
+    def counts_lines(self) -> bool:
+        return True
 
-    def without(self) -> bool:
-        return self.met_by(Decimal(0))
+    def drawn(self, now: datetime) -> Aggregate:
+        return Sum("quantity", output_field=AMOUNT)
 
     def phrase(self) -> str:
         return f"bought {self.said_of('unit')}{self.of_what()}{self.when()}"

@@ -108,6 +108,9 @@ class MadePurchase(CountsPurchases, Condition):
         bought = self.purchases(now)
         if count == 1:
             return Q(Exists(bought))
+        if self.is_asked_of_everybody() and not self.is_of_any_sort():
+            found = self.bought(now, self.inside("completed_at", now, path="customer")).order_by().values("customer")
+            return Q(pk__in=found.annotate(many=models.Count("pk")).filter(many__gte=count).values("customer"))
         enough = Q(Exists(bought.order_by("-completed_at")[count - 1 : count]))
         return enough if self.is_of_any_sort() else Q(Exists(bought)) & enough
 

@@ -76,7 +76,9 @@ class MostBought(InWindow, Condition):
 
     def flips(self, now: datetime) -> Combinable | None:
         """When the oldest purchase falls out of the window, of those who bought any of it: others need an event."""
-        orders = Order.objects.purchases(now).filter(self.inside("completed_at", now), customer=OuterRef("pk"))
+        orders = Order.objects.purchases(now).filter(
+            self.inside("completed_at", now, path="customer"), customer=OuterRef("pk")
+        )
         out = self.falls_out(Subquery(orders.order_by("completed_at").values("completed_at")[:1]), now)
         return None if out is None else Case(When(self._any_bought(now), then=out))
 
@@ -93,7 +95,7 @@ class MostBought(InWindow, Condition):
         return f"most bought: {top}" if top else f"nothing with a {self.get_kind_display()}"
 
     def _lines(self, now: datetime) -> models.QuerySet[OrderLine]:
-        inside = self.inside("order__completed_at", now)
+        inside = self.inside("order__completed_at", now, path="order__customer")
         lines = OrderLine.objects.filter(Order.purchase_q(now, "order__"), inside, order__customer=OuterRef("pk"))
         return lines.exclude(**{f"product__{self.kind}": ""})
 

@@ -2,7 +2,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, When
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.store.models import Customer, Order
@@ -62,10 +62,17 @@ class PurchaseDate(ComparesDate, OfPurchases, Condition):
                 return any_bought
             case DateOperator.IS_NOT_SET:
                 return ~any_bought
-        return any_bought & self.compares(self._instant(now), now)
+        if not self.is_asked_of_everybody():
+            return any_bought & self.compares(self._instant(now), now)
+        chosen = models.Min if self.which == self.Which.FIRST else models.Max
+        groups = self.bought(now).order_by().values("customer").annotate(chosen=chosen("completed_at"))
+        return Q(pk__in=groups.filter(self.compares(F("chosen"), now)).values("customer"))
 
     def flips(self, now: datetime) -> Combinable | None:
-        return self.turns(self._instant(now), now)
+        instant = self.turns(self._instant(now), now)
+        if instant is None or self.is_of_any_sort():
+            return instant
+        return Case(When(Exists(self._purchases(now)), then=instant))
 
     def phrase(self) -> str:
         what = self.of_what()

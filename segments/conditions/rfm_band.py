@@ -20,6 +20,7 @@ from .groups import earliest
 
 YEAR = 365
 EDGES = (30, 60, 120, 240)  # days since the last purchase at which a band ends
+COUNTS = (2, 3, 5)  # purchases in the year from which a band begins
 AMOUNT = models.DecimalField(max_digits=16, decimal_places=2)
 
 
@@ -70,19 +71,27 @@ class RfmBand(Condition):
         verbose_name = "RFM band"
 
     def q(self, now: datetime) -> Q:
-        lately, twice, often = self._within(60, now), self._within(YEAR, now, 2), self._within(YEAR, now, 3)
-        new = self._within(30, now) & ~twice
-        fading = self._within(120, now) & ~lately & ~often
-        at_risk = self._within(240, now) & ~lately & often
-        champions = self._within(30, now) & self._within(YEAR, now, 5) & self._spent(now)
+        """All at once, or each by looking up whether so many purchases lie in the past days."""
+        if self.is_asked_of_everybody():
+            return Q(pk__in=self._by_customer(now).filter(self._band(*self._of_groups(now))).values("customer"))
+        lately = {days: self._within(days, now) for days in EDGES}
+        often = {count: self._within(YEAR, now, count) for count in COUNTS}
+        return Q(Exists(self._purchases(now))) & self._band(lately, often, self._spent(now))
+
+    def _band(self, lately: dict[int, Q], often: dict[int, Q], spent: Q) -> Q:
+        """Of those who ever bought, who stands in the band, by days since then, number in the year, and spending."""
+        champions = lately[30] & often[5] & spent
+        new = lately[30] & ~often[2]
+        fading = lately[120] & ~lately[60] & ~often[3]
+        at_risk = lately[240] & ~lately[60] & often[3]
         return {
             self.Band.CHAMPIONS: champions,
-            self.Band.LOYAL: lately & often & ~champions,
+            self.Band.LOYAL: lately[60] & often[3] & ~champions,
             self.Band.NEW: new,
-            self.Band.PROMISING: lately & ~often & ~new,
+            self.Band.PROMISING: lately[60] & ~often[3] & ~new,
             self.Band.NEEDS_ATTENTION: fading,
             self.Band.AT_RISK: at_risk,
-            self.Band.LOST: Q(Exists(self._purchases(now))) & ~lately & ~fading & ~at_risk,
+            self.Band.LOST: ~lately[60] & ~fading & ~at_risk,
         }[self.Band(self.band)]
 
     def flips(self, now: datetime) -> Combinable | None:
@@ -127,6 +136,21 @@ class RfmBand(Condition):
         """The last purchase, if it lies in the past days."""
         bought = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -days))
         return Subquery(bought.order_by("-completed_at").values("completed_at")[:1])
+
+    def _by_customer(self, now: datetime) -> models.QuerySet[Order, Any]:
+        """Each who ever bought, with the last purchase, and the number and worth of those in the year."""
+        year = Q(completed_at__gte=midnight(now.date(), now.tzinfo, -YEAR))
+        worth = Sum(Order.kept_by(now), filter=year, output_field=AMOUNT)
+        groups = Order.objects.purchases(now).order_by().values("customer")
+        return groups.annotate(
+            last=models.Max("completed_at"),
+            many=models.Count("pk", filter=year),
+            spent=Coalesce(worth, Decimal(0), output_field=AMOUNT),
+        )
+
+    def _of_groups(self, now: datetime) -> tuple[dict[int, Q], dict[int, Q], Q]:
+        lately = {days: Q(last__gte=midnight(now.date(), now.tzinfo, -days)) for days in EDGES}
+        return lately, {count: Q(many__gte=count) for count in COUNTS}, Q(spent__gte=self.spend)
 
     def _spent(self, now: datetime) -> Q:
         year = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -YEAR))

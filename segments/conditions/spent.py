@@ -3,18 +3,15 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Avg, Max, Min, OuterRef, Subquery, Sum
+from django.db.models import Avg, Count, ExpressionWrapper, Max, Min, OuterRef, Subquery, Sum, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
 
 from loyaltyflow.store.models import Customer, Order, OrderLine
 from loyaltyflow.store.templatetags.figures import money
 from loyaltyflow.words import strong
 
-from ..comparisons.purchases import MeasuresPurchases, in_every_way
+from ..comparisons.purchases import AMOUNT, MeasuresPurchases, in_every_way
 from .base import Condition
-
-AMOUNT = models.DecimalField(max_digits=16, decimal_places=6)
 
 
 class Spent(MeasuresPurchases, Condition):
@@ -57,18 +54,21 @@ class Spent(MeasuresPurchases, Condition):
     class Meta:
         verbose_name = "amount spent"
 
-    def amount(self, now: datetime) -> Combinable:
+    def counts_lines(self) -> bool:
+        return self.asks_for_products() and self.measure in (self.Measure.TOTAL, self.Measure.AVERAGE)
+
+    def drawn(self, now: datetime) -> Combinable:
+        if self.counts_lines():
+            orders = Value(1) if self.measure == self.Measure.TOTAL else Count("order", distinct=True)
+            return ExpressionWrapper(Sum("net") / orders, output_field=AMOUNT)
         worth: Any = Order.kept_by(now)
         if self.asks_for_products():
             lines = OrderLine.objects.filter(self.line_q(), order=OuterRef("pk")).order_by().values("order")
             worth = Subquery(lines.values(sum=Sum("net")))
-        orders = self.purchases(now).order_by().values("customer")
-        drawn = self.DRAWN[self.measure](worth, output_field=AMOUNT)
-        found = Subquery(orders.values(drawn=drawn), output_field=AMOUNT)
-        return Coalesce(found, Decimal(0), output_field=AMOUNT) if self.measure == self.Measure.TOTAL else found
+        return self.DRAWN[self.measure](worth, output_field=AMOUNT)
 
-    def without(self) -> bool:
-        return self.measure == self.Measure.TOTAL and self.met_by(Decimal(0))
+    def nothing(self) -> Decimal | None:
+        return Decimal(0) if self.measure == self.Measure.TOTAL else None
 
     def phrase(self) -> str:
         how = {

@@ -1,10 +1,8 @@
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.db.models import Count, IntegerField, Subquery
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Aggregate, Count
+from django.db.models.functions import TruncDate
 
 from loyaltyflow.store.models import Customer
 from loyaltyflow.words import number
@@ -35,16 +33,11 @@ class VisitedStore(MeasuresPurchases, Condition):
     class Meta:
         verbose_name = "visits"
 
-    def amount(self, now: datetime) -> Combinable:
-        days = Count(TruncDate("completed_at", tzinfo=now.tzinfo), distinct=True)
-        orders = self.purchases(now).order_by().values("customer")
-        return Coalesce(Subquery(orders.values(days=days)), 0, output_field=IntegerField())
-
-    def without(self) -> bool:
-        return self.met_by(Decimal(0))
+    def drawn(self, now: datetime) -> Aggregate:
+        return Count(TruncDate("completed_at", tzinfo=now.tzinfo), distinct=True)
 
     def phrase(self) -> str:
         return f"came to buy{self.of_what('for')} on {self.said_of('day')}{self.when()}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
-        return number(self.measured(customer, now), "day with a purchase", "days with a purchase")
+        return number(int(self.measured(customer, now)), "day with a purchase", "days with a purchase")
