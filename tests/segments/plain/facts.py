@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import F
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
+from rewards.models import Entry
 from segments.models import Membership
 from workflows.models import Enrolment
 
@@ -42,6 +43,7 @@ TABLES: dict[str, Any] = {
     "carts": lambda: Cart.objects.values(),
     "stays": lambda: Membership.objects.values(),
     "walks": lambda: Enrolment.objects.values(),
+    "points": lambda: Entry.objects.values(),
 }
 
 

@@ -1,0 +1,10 @@
+"""Conditions about points, one file each."""
+
+from loyaltyflow.registry import import_all
+
+from .points_balance import PointsBalance
+from .points_earned import PointsEarned
+
+import_all(__name__, __path__)
+
+__all__ = ["PointsBalance", "PointsEarned"]
