@@ -224,6 +224,10 @@ class SuppressionAdmin(ModelAdmin):
     fields = ("channel", "address", "reason")
     show_full_result_count = False
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> tuple[str, ...]:
+        """Another address is another row: each blocking is an event of those who have the address."""
+        return ("channel", "address") if obj else ()
+
     @display(description="Since", ordering="added_at")
     def since(self, suppression: Suppression) -> str:
         return moment(suppression.added_at)

@@ -78,7 +78,8 @@ def own_fields(kind: type[Condition]) -> list[Any]:
 
 def name_field(model: type[models.Model]) -> str:
     """The column by whose value other rows are named: the first that is unique, such as a product's SKU, or ""."""
-    return next((each.name for each in model._meta.concrete_fields if each.unique and not each.primary_key), "")
+    unique = (each.name for each in model._meta.concrete_fields if each.unique and not each.primary_key)
+    return next(unique, str(getattr(model, "named_by", "")))
 
 
 class _Grower:
@@ -208,10 +209,12 @@ def _named(model: Any, value: Any) -> models.Model:
     name = name_field(model)
     if not name:
         raise ValueError(f"“{value}” cannot be found: steps of workflows have no names of their own.")
-    found: models.Model | None = model._default_manager.filter(**{name: _text(value)}).first()
-    if found is None:
+    found: list[models.Model] = list(model._default_manager.filter(**{name: _text(value)})[:2])
+    if len(found) > 1:
+        raise ValueError(f"“{value}” is the name of several. Rename all but one of them first.")
+    if not found:
         raise ValueError(f"no {model._meta.verbose_name} has the {model._meta.get_field(name).verbose_name} “{value}”.")
-    return found
+    return found[0]
 
 
 def _truth(value: Any) -> bool:

@@ -2,9 +2,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Lower
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
+from messaging.models import Engagement, Message, Suppression
 from rewards.models import Entry
 from segments.models import Membership
 from workflows.models import Enrolment
@@ -44,6 +46,21 @@ TABLES: dict[str, Any] = {
     "stays": lambda: Membership.objects.values(),
     "walks": lambda: Enrolment.objects.values(),
     "points": lambda: Entry.objects.values(),
+    "messages": lambda: Message.objects.values(),
+    "engagements": lambda: Engagement.objects.values(
+        "kind",
+        "at",
+        "is_machine",
+        "message_id",
+        "message__campaign_id",
+        "message__template_id",
+        customer_id=F("message__customer_id"),
+    ),
+    "blocked": lambda: Suppression.objects.annotate(
+        customer_id=Subquery(
+            Customer.objects.annotate(mine=Lower("email")).filter(mine=OuterRef("address")).values("pk")[:1]
+        )
+    ).values(),
 }
 
 
