@@ -50,7 +50,11 @@ class InSegment(Condition):
     units: ClassVar[dict[str, str]] = {"days": "days"}
 
     other = models.ForeignKey(
-        "segments.Segment", on_delete=models.PROTECT, related_name="asked_by", verbose_name="segment"
+        "segments.Segment",
+        on_delete=models.PROTECT,
+        related_name="asked_by",
+        verbose_name="segment",
+        limit_choices_to={"archived_at": None},
     )
     operator = models.CharField(
         "the customer", max_length=17, choices=Place.choices, default=Place.IS_IN, db_default=Place.IS_IN

@@ -145,6 +145,16 @@ def test_only_segments_that_are_filled_by_hand_are_offered(kind, admin_client, n
     assert not Node.objects.exists()
 
 
+def test_a_start_is_not_offered_a_segment_that_was_put_away(admin_client, now, draft):
+    by_hand_segment("Old VIPs", archived_at=now)
+    Segment.objects.create(name="Lost")
+
+    page = admin_client.get(f"{reverse('admin:workflows_onsegmententered_add')}?revision={draft.pk}")
+
+    choices = page.context["adminform"].form.fields["segment"].choices
+    assert [label for _, label in choices][1:] == ["Lost"]
+
+
 @pytest.mark.parametrize("kind", [AddToSegment, RemoveFromSegment])
 def test_a_segment_that_fills_itself_is_refused_however_the_step_is_made(kind, draft):
     lost = Segment.objects.create(name="Lost")

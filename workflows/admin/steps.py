@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
+from segments.models import Segment
 
 from ..graph import Edge, Revision
 from ..nodes import Node
@@ -83,6 +84,8 @@ class StepAdmin(ModelAdmin):
         if db_field.name == "revision":
             kwargs["widget"] = forms.HiddenInput()
             return db_field.formfield(**kwargs)
+        if db_field.related_model is Segment:
+            kwargs["queryset"] = Segment.objects.shown()
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.get_limit_choices_to():
             field.error_messages["invalid_choice"] = db_field.error_messages["invalid"]  # it names the cure
