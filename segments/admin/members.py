@@ -35,6 +35,7 @@ from loyaltyflow.store.people import known_as
 from loyaltyflow.store.templatetags.figures import count
 
 from .. import by_hand, lists
+from ..memberships import MembershipQuerySet
 from ..models import Membership, Segment, Upload
 from .paths import page_of
 
@@ -84,7 +85,7 @@ def listed(request: HttpRequest, segment: Segment) -> dict[str, Any]:
     }
 
 
-def _of(stays: QuerySet[Membership], people: QuerySet[Customer]) -> QuerySet[Membership]:
+def _of(stays: MembershipQuerySet, people: QuerySet[Customer]) -> MembershipQuerySet:
     """The stays of the people. Whoever they are, PostgreSQL does not look at each of a million members."""
     few = list(people.order_by().values_list("pk", flat=True)[: FEW + 1])
     return stays.filter(customer__any=few) if len(few) <= FEW else stays.filter(customer__in=people)
