@@ -91,9 +91,10 @@ def _is_mixin(base: Any) -> bool:
 def _mixin(mixin: type[models.Model], kinds: Iterable[type[Condition]]) -> Iterator[str]:
     yield f"### {_heading(mixin)}\n"
     yield f"{_help(mixin)}\n"
-    yield from (_field(field, mixin) for field in _brought(mixin))
-    users = [f"[{_title(kind)}]({_anchor(_title(kind))})" for kind in kinds if mixin in _mixins_of(kind)]
-    yield f"\nUsed by {', '.join(users)}.\n"
+    users = [kind for kind in kinds if mixin in _mixins_of(kind)]
+    # A type's field knows the model that it leads to; an abstract model's knows no more than its name.
+    yield from (_field(users[0]._meta.get_field(field.name), mixin) for field in _brought(mixin))
+    yield f"\nUsed by {', '.join(f'[{_title(kind)}]({_anchor(_title(kind))})' for kind in users)}.\n"
 
 
 def _kind(kind: type[Condition]) -> Iterator[str]:

@@ -137,7 +137,10 @@ CONDITION = "name: Local\nconditions:\n  all_of:\n    - "
         ("name: A\nconditions: {a: 1, b: 2}", "Line 2: conditions: expected one condition, .* Found 2 keys: a, b."),
         ("name: A\nconditions: {all_of: 5}", "Line 2: conditions › all_of: expected a list .* Found “5”."),
         (CONDITION + "made_purchas: {}", "Line 4: conditions › all_of › 1: .* Did you mean made_purchase?"),
-        (CONDITION + "xyz: {}", "Line 4: conditions › all_of › 1: “xyz” is not a type of condition. Known are all_of,"),
+        (
+            CONDITION + "qqqq: {}",
+            "Line 4: conditions › all_of › 1: “qqqq” is not a type of condition. Known are .*all_of,",
+        ),
         (CONDITION + "made_purchase: 3", "Line 4: .* made_purchase: expected fields with their values. Found “3”."),
         (CONDITION + "made_purchase: {counts: 3}", "Line 4: .* counts: “counts” is not a field .* mean count?"),
         (CONDITION + "made_purchase:\n        count: 2.5", "Line 5: .* count: expected a whole number, .* “2.5”."),
