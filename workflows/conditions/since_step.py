@@ -5,13 +5,14 @@ from django.db import models
 from loyaltyflow.words import strong
 
 from ..enrolments import Enrolment, Step
+from ..nodes import Node
 
 
 class SinceStep(models.Model):
     """Looks only at what happened after the customer left an earlier step of this workflow."""
 
     step = models.ForeignKey(
-        "workflows.Node",
+        Node,
         on_delete=models.PROTECT,
         related_name="+",
         help_text="What happened after the customer left this step counts. The workflow's start: since entering it.",
