@@ -1,12 +1,13 @@
 """The few things that PostgreSQL does in one statement and the ORM has no words for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, connections, models, transaction
 from django.db.models.constants import OnConflict
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from psycopg.errors import QueryCanceled
 
@@ -52,6 +53,23 @@ class LocalDayStart(models.Func):
     @property
     def identity(self) -> tuple[Any, ...]:
         return (*super().identity, self.zone, self.days)
+
+
+class Once(models.Func):
+    """What is made of a value that takes time to work out, which is done once however often it is used.
+
+    `make(value)` returns the expression, given the value as an expression.
+    """
+
+    def __init__(self, value: Any, make: Callable[[Any], Any], output_field: Any) -> None:
+        super().__init__(value, output_field=output_field)
+        self.make = make
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        value, parameters = compiler.compile(self.source_expressions[0])
+        known = RawSQL("once.value", (), output_field=self.source_expressions[0].output_field)
+        made, before = compiler.compile(self.make(known).resolve_expression(compiler.query))
+        return f"(SELECT {made} FROM (SELECT {value} OFFSET 0) AS once (value))", [*before, *parameters]
 
 
 class TransactionId(models.Func):

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from django.core.validators import ProhibitNullCharactersValidator
 from django.db import models
-from django.db.models import Case, DateTimeField, F, Func, TextField, Value, When
+from django.db.models import Case, DateTimeField, F, Func, Q, TextField, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast, Lower
+from django.db.models.functions import Cast, Length, Lower
+from django.db.models.lookups import Exact, GreaterThan
 
-from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.sql import LocalDayStart, Once
 from loyaltyflow.store.models import Customer
 
 SHOWN = 80  # characters
@@ -113,12 +114,16 @@ def json_list(name: str) -> Combinable:
 
 def instant(name: str, now: datetime) -> Combinable:
     """The attribute's instant; NULL if its text is none. A day is its midnight on the clock of `now`."""
-    said, zone = text(name), now.tzinfo.key  # type: ignore[union-attr]
+    return Once(text(name), lambda said: _read(said, now.tzinfo.key), DateTimeField())  # type: ignore[union-attr]
+
+
+def _read(said: Combinable, zone: str) -> Combinable:
     noon = OnClock(Concatenated(said, Value(" 12:00")), zone)
+    is_day, is_time = Exact(Length(said), 10), GreaterThan(Length(said), 10)
     return Case(
-        When(Matches(said, f"^{DAY}$"), then=LocalDayStart(noon, zone)),
-        When(Matches(said, f"^{DAY}{TIME}$"), then=OnClock(said, zone)),
-        When(Matches(said, f"^{DAY}{TIME}{OFFSET}$"), then=Cast(said, DateTimeField())),
+        When(Q(is_day) & Q(Matches(said, f"^{DAY}$")), then=LocalDayStart(noon, zone)),
+        When(Q(is_time) & Q(Matches(said, f"^{DAY}{TIME}$")), then=OnClock(said, zone)),
+        When(Q(is_time) & Q(Matches(said, f"^{DAY}{TIME}{OFFSET}$")), then=Cast(said, DateTimeField())),
         output_field=DateTimeField(),
     )
 

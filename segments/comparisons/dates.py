@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, IsNull, LessThan
 
-from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.sql import LocalDayStart, Once
 from loyaltyflow.store.templatetags.figures import day as written
 from loyaltyflow.words import number, strong
 
@@ -86,25 +86,37 @@ class ComparesDate(models.Model):
                 return Q(IsNull(instant, False))
             case DateOperator.IS_NOT_SET:
                 return Q(IsNull(instant, True))
-            case DateOperator.NOT_ON:
-                on = self._within(instant, *self._span(now))
-                return Q(IsNull(instant, False)) & ~on
-        return self._within(instant, *self._span(now))
+        span = self._span(now)
+        if isinstance(instant, F):
+            return self._asked(instant, *span)
+        return Q(Once(instant, lambda at: self._asked(at, *span), models.BooleanField()))
 
     def turns(self, instant: Combinable, now: datetime) -> Combinable | None:
         """When the answer may change by itself: only what is said from today on moves with the clock."""
         if self.operator not in RELATIVE:
             return None
-        zone, days = now.tzinfo.key, self.days or 0  # type: ignore[union-attr]
-        begins_and_ends = {
-            DateOperator.PAST_DAYS: [instant, LocalDayStart(instant, zone, days + 1)],
-            DateOperator.NEXT_DAYS: [LocalDayStart(instant, zone, -days), LocalDayStart(instant, zone, 1)],
-            DateOperator.DAYS_AGO: [LocalDayStart(instant, zone, days + 1)],
-            DateOperator.DAYS_AHEAD: [LocalDayStart(instant, zone, -days)],
+        if isinstance(instant, F):
+            return self._next_turn(instant, now)
+        return Once(instant, lambda at: self._next_turn(at, now), models.DateTimeField())
+
+    def _next_turn(self, instant: Combinable, now: datetime) -> Combinable:
+        """Each begin or end that is still to come, in the order of time; which are is seen from the instant itself."""
+        days = self.days or 0
+        comes = When(Q(GreaterThan(instant, now)), then=instant)
+        begins, ends, passes = (self._day_after(instant, each, now) for each in (-days, days + 1, 1))
+        turns = {
+            DateOperator.PAST_DAYS: [comes, ends],
+            DateOperator.NEXT_DAYS: [begins, passes],
+            DateOperator.DAYS_AGO: [ends],
+            DateOperator.DAYS_AHEAD: [begins],
         }
-        moments: Any = begins_and_ends[DateOperator(self.operator)]
-        ahead = [When(Q(GreaterThan(each, now)), then=each) for each in moments]  # in the order of time
-        return Case(*ahead, default=NULL, output_field=models.DateTimeField())
+        return Case(*turns[DateOperator(self.operator)], default=NULL, output_field=models.DateTimeField())
+
+    @staticmethod
+    def _day_after(instant: Combinable, days: int, now: datetime) -> When:
+        """The midnight that begins the day so many days after the instant's, if it is still to come."""
+        is_to_come = GreaterThanOrEqual(instant, midnight(now.date(), now.tzinfo, 1 - days))
+        return When(Q(is_to_come), then=LocalDayStart(instant, now.tzinfo.key, days))  # type: ignore[union-attr]
 
     def said(self) -> str:
         """The comparison as the end of a phrase: “in the past 21 days”, “on or after Sep 1”."""
@@ -150,6 +162,10 @@ class ComparesDate(models.Model):
             case DateOperator.BETWEEN:
                 return midnight(date, zone), midnight(until, zone, 1)
         return midnight(date, zone), midnight(date, zone, 1)
+
+    def _asked(self, instant: Combinable, start: datetime | None, end: datetime | None) -> Q:
+        within = self._within(instant, start, end)
+        return Q(IsNull(instant, False)) & ~within if self.operator == DateOperator.NOT_ON else within
 
     @staticmethod
     def _within(instant: Combinable, start: datetime | None, end: datetime | None) -> Q:
