@@ -90,6 +90,7 @@
   });
   document.addEventListener("htmx:oobAfterSwap", ({ detail }) => {
     if (detail.target?.id === "rows" || one("#rows") === detail.target) rowsCame();
+    if (detail.target?.id === `hit-${open()?.dataset.row}`) show(); // the rows have grown
     if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   });
   document.addEventListener("htmx:afterSettle", ({ detail }) => { if (detail.target === panel()) panelCame(); });
