@@ -163,7 +163,7 @@ def forget_other_facts() -> None:
     """Delete the orders, events, consents and tags that are not the data set's own."""
     execute("DELETE FROM store_event WHERE source <> 'bench'")
     execute("DELETE FROM store_consent WHERE source <> 'bench'")
-    execute("DELETE FROM store_tagging WHERE tag_id IN (SELECT id FROM store_tag WHERE name NOT LIKE 'bench%')")
+    execute("DELETE FROM store_tagging WHERE added_at > %(now)s", {"now": NOW})
     for table in ("store_refund", "store_orderline"):
         execute(f"DELETE FROM {table} WHERE order_id IN (SELECT id FROM store_order WHERE source <> 'bench')")
     execute("DELETE FROM store_order WHERE source <> 'bench'")

@@ -1,25 +1,27 @@
 from datetime import timedelta
-from itertools import count, product
+from itertools import count
+from pathlib import Path
 
-from loyaltyflow.bench.dataset import NOW, execute
+import yaml
+
+from loyaltyflow.bench.dataset import NOW, execute, forget_other_facts
 from segments import refresh
-from segments.conditions import Condition
-from segments.conditions.all_of import AllOf
-from segments.conditions.any_of import AnyOf
-from segments.conditions.customer_field import CustomerField
-from segments.conditions.joined_loyalty import JoinedLoyalty
-from segments.conditions.made_purchase import MadePurchase
+from segments.exchange import grown
 from segments.models import Segment
 
 from .base import Row
 
-SEGMENTS = 50
+DEFINITIONS = Path(__file__).parent.parent / "fifty_segments.yaml"
+GUESTS = """
+INSERT INTO segments_membership (segment_id, customer_id, joined_at)
+SELECT %(guests)s, id, %(now)s FROM store_customer WHERE id %% 25 = 0
+"""
 ORDERS = """
 INSERT INTO store_order (customer_id, source, external_id, placed_at, completed_at, net,
                          discount_code, channel, store_location)
-SELECT 1 + (n * 999 + %(round)s * 7) %% %(scale)s, 'bench-new', %(round)s || '-' || n, %(now)s, %(now)s, 20,
+SELECT 1 + (n * 4999 + %(round)s * 7) %% %(scale)s, 'bench-new', %(round)s || '-' || n, %(now)s, %(now)s, 20,
        '', 'web', ''
-FROM generate_series(1::bigint, %(changed)s) AS n
+FROM generate_series(1::bigint, %(changed)s, 4) AS n
 """
 EVENTS = """
 INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
@@ -29,8 +31,37 @@ FROM store_order WHERE source = 'bench-new' AND completed_at = %(now)s
 """
 
 
+# Of four who change, one buys, one looks at a page, one is tagged and one says no to e-mail.
+VISITS = """
+INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+SELECT 'page_visited', 1 + (n * 4999 + %(round)s * 7) %% %(scale)s, %(now)s, 'bench-new', 'bench-new:' || n,
+       jsonb_build_object('url', 'https://shop.example.com/category/3')
+FROM generate_series(2::bigint, %(changed)s, 4) AS n
+"""
+TAGS = """
+WITH pinned AS (
+    INSERT INTO store_tagging (customer_id, tag_id, added_at)
+    SELECT 1 + (n * 4999 + %(round)s * 7) %% %(scale)s, 2, %(now)s FROM generate_series(3::bigint, %(changed)s, 4) AS n
+    ON CONFLICT DO NOTHING RETURNING id, customer_id, added_at
+)
+INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+SELECT 'tag_added', customer_id, added_at, 'bench-new', 'bench-new:tag:' || id, '{"tag": "bench tag 2"}' FROM pinned
+"""
+CONSENTS = """
+WITH given AS (
+    INSERT INTO store_consent (customer_id, channel, status, source, proof, given_at)
+    SELECT 1 + (n * 4999 + %(round)s * 7) %% %(scale)s, 'email', 'opted_out', 'bench-new', '', %(now)s
+    FROM generate_series(4::bigint, %(changed)s, 4) AS n
+    RETURNING id, customer_id, given_at
+)
+INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+SELECT 'consent_changed', customer_id, given_at, 'bench-new', 'bench-new:consent:' || id, '{"channel": "email"}'
+FROM given
+"""
+
+
 class Refresh(Row):
-    """A refresh of 50 segments after 0.1 % of customers bought, and then a rebuild of all, which changes nothing."""
+    """A refresh of 50 segments after 0.1 % of customers did something; a rebuild of all then changes nothing."""
 
     name = "segments.refresh"
     target = 0.05
@@ -49,10 +80,11 @@ class Refresh(Row):
     def prepare(self) -> None:
         self.moments = count(1)
         self.now = NOW
-        kinds = list(product(range(5), range(1, 1 + SEGMENTS // 5)))
+        guests = Segment.objects.create(name="Bench: guests", kind=Segment.Kind.STATIC, is_active=True)
+        execute(GUESTS, {"guests": guests.pk, "now": NOW - timedelta(days=1)})
         self.segments = [
-            Segment.objects.create(name=f"Bench {number}", root=_condition(*kind), is_active=True)
-            for number, kind in enumerate(kinds)
+            Segment.objects.create(name=f"Bench: {name}", root=grown(tree).copy(), is_active=True)
+            for name, tree in yaml.safe_load(DEFINITIONS.read_text()).items()
         ]
         refresh.refresh(self.now)
         execute("VACUUM ANALYZE")
@@ -61,35 +93,19 @@ class Refresh(Row):
         if side == "product":
             number = next(self.moments)
             self.now = NOW + timedelta(minutes=number)
-            changed = max(1, self.data.scale // 1000)
+            changed = max(4, self.data.scale // 1000)
             known = self.data.parameters | {"round": number, "now": self.now, "changed": changed}
-            execute(ORDERS, known)
-            execute(EVENTS, known)
+            for sql in (ORDERS, EVENTS, VISITS, TAGS, CONSENTS):
+                execute(sql, known)
 
     def floor(self) -> int:
         for segment in self.segments:
             refresh.build(segment, self.now)
-        return SEGMENTS
+        return len(self.segments)
 
     def product(self) -> int:
         refresh.refresh(self.now)
-        return SEGMENTS
+        return len(self.segments)
 
-
-def _condition(kind: int, number: int) -> Condition:
-    """One of the trees that staff build most: by purchases, membership, place, and all of these together."""
-    if kind == 0:
-        return MadePurchase.objects.create(operator="at_least", count=number, window_days=30 * number)
-    if kind == 1:
-        return MadePurchase.objects.create(operator="none", window_days=7 * number)
-    if kind == 2:
-        return JoinedLoyalty.objects.create(window_days=30 * number)
-    if kind == 3:
-        root: Condition = AllOf.objects.create()
-        MadePurchase.objects.create(parent=root, operator="at_least", count=2, window_days=180)
-        MadePurchase.objects.create(parent=root, operator="none", window_days=10 * number)
-        return root
-    root = AnyOf.objects.create()
-    CustomerField.objects.create(parent=root, field="state", operator="is", value="MA")
-    MadePurchase.objects.create(parent=root, operator="at_least", count=number, window_days=365)
-    return root
+    def close(self) -> None:
+        forget_other_facts()
