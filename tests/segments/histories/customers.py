@@ -77,7 +77,7 @@ def come_long_ago(chance: Random, customer: Customer, at: datetime, now: datetim
 def pin_a_tag(chance: Random, customer: Customer, at: datetime, now: datetime) -> None:
     """Staff add a tag, or try to: who has it already keeps the one that they have."""
     tag = Tag.objects.get_or_create(name=chance.choice(["vip", "regular"]))[0]
-    last = customer.taggings.filter(tag=tag).order_by("-added_at").first()
+    last = customer.taggings.filter(tag=tag).order_by("-added_at", "-pk").first()
     added = max(min(at, now), last.removed_at or last.added_at) if last else min(at, now)
     if last is None or last.removed_at:
         Tagging.objects.create(customer=customer, tag=tag, added_at=added)
