@@ -29,7 +29,7 @@ class RandomShare(Condition):
     examples: ClassVar[list[dict[str, Any]]] = [
         {"share": 50},
         {"share": 12.5, "seed": "spring test"},
-        {"share": 99.9, "seed": "autumn"},
+        {"share": 75, "seed": "autumn"},
     ]
 
     share = models.DecimalField(

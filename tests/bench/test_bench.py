@@ -17,6 +17,7 @@ ROWS = {
     "engine.send",
     "engine.award",
     "segments.build",
+    "segments.count",
     "segments.refresh",
     "import.orders",
     "render.email",
