@@ -31,6 +31,7 @@ from .paths import page_of
 from .rows import MODES, Place, offered, title
 
 FOUND = 12  # rows that a search shows
+LAST = 10_000  # behind all rows of a group
 
 View = Callable[..., HttpResponseBase]
 
@@ -121,10 +122,8 @@ def palette(owner: Owner) -> HttpResponse:
 
 
 def _palette(owner: Owner, place: Place) -> Panel:
-    group = find(owner.tree, place.group)
     behind = find(owner.tree, place.after) if place.after else None
-    outer = place.group == TOP or group is None
-    last = "Last in the list." if outer else "Last in its group."
+    last = "Last in the list." if place.group == TOP else "Last in its group."
     where = format_html("After “{}”.", behind.sentence()) if behind else last
     return {
         "template": "editor/palette.html",
@@ -254,8 +253,7 @@ def _done(owner: Owner, do: Callable[[], Any], gone: int = 0) -> HttpResponse:
 def move(owner: Owner, number: int) -> HttpResponse:
     # A menu says it in the address, dragging in the form.
     asked = {**owner.request.GET.dict(), **owner.request.POST.dict()}
-    last = 10_000
-    place = number_of(asked, "position") if "position" in asked else last
+    place = number_of(asked, "position") if "position" in asked else LAST
     return _done(owner, lambda: owner.move(number, number_of(asked, "to"), place))
 
 
