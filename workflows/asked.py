@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from segments import owners
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
+from segments.editing import owners
 
 from .graph import Revision
 from .nodes.if_ import If

@@ -14,8 +14,8 @@ from rewards.models import EarningRule
 from segments import refresh
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
-from segments.documents import read
-from segments.importing import take_in
+from segments.exchange.documents import read
+from segments.exchange.importing import take_in
 from segments.models import Segment
 from workflows.conditions import BoughtSince, GotMessage
 from workflows.models import Revision, Workflow

@@ -11,8 +11,8 @@ from django.shortcuts import render
 
 from loyaltyflow.store.templatetags.figures import clock
 
-from ..conflicts import Conflict
-from ..differences import own_digest
+from ..editing.conflicts import Conflict
+from ..editing.differences import own_digest
 from .owner import Owner, called
 from .rows import MODES, Place, drawn, first_sentence, title
 

@@ -12,11 +12,12 @@ from loyaltyflow.sql import TooSlow
 from loyaltyflow.store.models import Customer, Order
 from loyaltyflow.store.templatetags.figures import count, day, moment
 
-from .. import counting, publishing, turns
+from .. import counting, turns
 from ..conditions import Condition
 from ..conditions.base import Explanation
-from ..differences import find, own_digest
-from ..forms import condition_form
+from ..editing import publishing
+from ..editing.differences import find, own_digest
+from ..forms.condition import condition_form
 from .answers import PARTS, number_of, part
 from .owner import Owner, SegmentTree
 from .rows import MODES

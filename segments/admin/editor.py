@@ -16,13 +16,13 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
-from .. import drafts
 from ..checks import condition_types
 from ..conditions import Condition
-from ..conflicts import Changed, Conflict, Gone
-from ..differences import TOP, find
-from ..forms import condition_form
-from ..lookups import RowField, found
+from ..editing import drafts
+from ..editing.conflicts import Changed, Conflict, Gone
+from ..editing.differences import TOP, find
+from ..forms.condition import condition_form
+from ..forms.lookups import RowField, found
 from ..models import Segment
 from . import counted, saving
 from .answers import POSTED, Panel, answer, number_of, part, row_panel, told_by

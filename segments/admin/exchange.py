@@ -18,11 +18,11 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from loyaltyflow.store.clock import store
 from loyaltyflow.words import number
 
-from .. import documents
-from ..documents import Refused
-from ..importing import Change, What, rehearsed, take_in
+from ..exchange import documents
+from ..exchange.documents import Refused
+from ..exchange.importing import Change, What, rehearsed, take_in
+from ..exchange.notation import LARGEST
 from ..models import Segment, SegmentQuerySet
-from ..notation import LARGEST
 from .paths import page_of
 
 

@@ -15,11 +15,11 @@ from loyaltyflow.store.models import Customer
 from loyaltyflow.store.templatetags.figures import clock, count, day
 from loyaltyflow.words import drawn
 
-from .. import drafts
 from ..checks import condition_types
 from ..conditions import Condition
 from ..conditions.base import prefetch_references
-from ..faults import faults
+from ..editing import drafts
+from ..editing.faults import faults
 from ..models import Segment
 
 

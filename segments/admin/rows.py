@@ -12,7 +12,7 @@ from ..conditions.all_of import AllOf
 from ..conditions.any_of import AnyOf
 from ..conditions.none_of import NoneOf
 from ..counting import Count
-from ..differences import TOP
+from ..editing.differences import TOP
 
 # In which order staff find the types of conditions; other headings come after these.
 SHELVES = ["Purchases", "What they did", "About them", "Dates of theirs", "Carts"]

@@ -5,8 +5,9 @@ from django.http import HttpResponse
 
 from loyaltyflow.store.templatetags.figures import count
 
-from .. import counting, drafts, publishing, refresh
-from ..conflicts import Changed
+from .. import counting, refresh
+from ..editing import drafts, publishing
+from ..editing.conflicts import Changed
 from ..models import Segment
 from .answers import PARTS, Panel, answer, told_by
 from .owner import SegmentTree

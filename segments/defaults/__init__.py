@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from loyaltyflow.store.models import StoreSettings
 
-from ..documents import Document, read
-from ..importing import take_in
+from ..exchange.documents import Document, read
+from ..exchange.importing import take_in
 from ..models import Segment
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))

@@ -9,7 +9,9 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from loyaltyflow.store.models import Customer, Order, StoreSettings
-from segments import drafts, exchange, publishing, refresh
+from segments import refresh
+from segments.editing import drafts, publishing
+from segments.exchange import trees as exchange
 from segments.models import Segment
 from tests import factories
 

@@ -7,7 +7,7 @@ from django.db import connection
 
 from segments.conditions import Condition
 from segments.conditions.customer_field import CustomerField
-from segments.exchange import dumped
+from segments.exchange.trees import dumped
 from segments.models import Segment
 
 from .population import Facts, found, judged

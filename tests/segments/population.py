@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from loyaltyflow.store.models import Customer
 from segments.conditions import Condition
-from segments.exchange import grown
+from segments.exchange.trees import grown
 
 from . import histories, plain
 from .histories.basics import people

@@ -16,8 +16,8 @@ from segments.conditions.any_of import AnyOf
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
-from segments.differences import own_digest
-from segments.forms import FEW
+from segments.editing.differences import own_digest
+from segments.forms.condition import FEW
 from segments.models import Membership, Segment
 from tests import factories
 

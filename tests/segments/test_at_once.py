@@ -10,11 +10,12 @@ import pytest
 from django.db import connection
 
 from loyaltyflow.store.models import Customer, Event
-from segments import by_hand, drafts, publishing, refresh
+from segments import by_hand, refresh
 from segments.conditions.all_of import AllOf
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
+from segments.editing import drafts, publishing
 from segments.models import Membership, Segment
 from tests import factories
 

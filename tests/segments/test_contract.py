@@ -17,7 +17,7 @@ from loyaltyflow import words
 from loyaltyflow.store.models import Customer
 from segments.checks import condition_types
 from segments.conditions import Condition
-from segments.exchange import dumped, own_fields
+from segments.exchange.trees import dumped, own_fields
 
 from . import histories, plain
 from .moments import MOMENT, moments

@@ -13,7 +13,7 @@ from loyaltyflow.store.models import Customer
 from segments import counting
 from segments.conditions import Condition
 from segments.conditions.customer_field import CustomerField
-from segments.exchange import dumped, grown
+from segments.exchange.trees import dumped, grown
 from tests import factories
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
-from segments import drafts
 from segments.checks import condition_types
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
@@ -14,7 +13,8 @@ from segments.conditions.in_segment import InSegment
 from segments.conditions.joined_loyalty import JoinedLoyalty
 from segments.conditions.made_purchase import MadePurchase
 from segments.conditions.none_of import NoneOf
-from segments.conflicts import Changed, Gone
+from segments.editing import drafts
+from segments.editing.conflicts import Changed, Gone
 from segments.models import Segment
 
 from .tree import grow, segment

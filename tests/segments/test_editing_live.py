@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loyaltyflow.store.models import Event, StoreSettings
-from segments import drafts, publishing, refresh
+from segments import refresh
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
 from segments.conditions.none_of import NoneOf
+from segments.editing import drafts, publishing
 from segments.models import Membership, Segment
 
 from . import histories

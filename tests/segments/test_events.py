@@ -10,7 +10,7 @@ from loyaltyflow.store.models import Customer, Event, EventType
 from segments.conditions.did_event import DidEvent
 from segments.conditions.event_date import EventDate
 from segments.conditions.visited_page import VisitedPage
-from segments.exchange import Unreadable, dumped, grown
+from segments.exchange.trees import Unreadable, dumped, grown
 from segments.properties.field import Questions
 from tests import factories
 

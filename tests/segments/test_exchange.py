@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from loyaltyflow.store.models import Tag
-from segments import documents
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
@@ -14,10 +13,11 @@ from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
 from segments.conditions.none_of import NoneOf
-from segments.differences import changes
-from segments.documents import Refused
-from segments.exchange import DEEPEST, MOST, Unreadable, dumped, grown
-from segments.importing import What, rehearsed, take_in, tried
+from segments.editing.differences import changes
+from segments.exchange import documents
+from segments.exchange.documents import Refused
+from segments.exchange.importing import What, rehearsed, take_in, tried
+from segments.exchange.trees import DEEPEST, MOST, Unreadable, dumped, grown
 from segments.models import Segment
 from tests import factories
 

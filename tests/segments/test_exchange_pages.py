@@ -6,8 +6,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from segments import documents
-from segments.importing import take_in
+from segments.exchange import documents
+from segments.exchange.importing import take_in
 from segments.models import Segment
 from tests import factories
 

@@ -11,9 +11,9 @@ from django.template.loader import render_to_string
 
 from segments.checks import condition_types
 from segments.conditions import Condition
-from segments.exchange import dumped
-from segments.filters import FilterField, in_words
-from segments.forms import condition_form
+from segments.exchange.trees import dumped
+from segments.forms.condition import condition_form
+from segments.forms.filters import FilterField, in_words
 from tests.segments import histories
 from tests.segments.population import condition
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 import yaml
 
-from segments import notation
+from segments.exchange import notation
 
 
 def values(text):

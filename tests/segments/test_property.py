@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from loyaltyflow.store.models import Event
 from segments import refresh
-from segments.exchange import dumped
+from segments.exchange.trees import dumped
 from segments.models import Membership, Recheck, Segment
 
 from . import histories, plain

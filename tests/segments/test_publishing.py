@@ -10,17 +10,18 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.models import Customer, Event, FeedReader
-from segments import drafts, publishing, refresh
+from segments import refresh
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
 from segments.conditions.customer_field import CustomerField
 from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import Count, MadePurchase
-from segments.conflicts import Changed
-from segments.differences import digest
+from segments.editing import drafts, publishing
+from segments.editing.conflicts import Changed
+from segments.editing.differences import digest
+from segments.editing.publishing import Impact
 from segments.models import Membership, Recheck, Segment
-from segments.publishing import Impact
 from tests import factories
 
 from .tree import grow, segment

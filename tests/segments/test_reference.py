@@ -7,9 +7,9 @@ import pytest
 from django.core.management import call_command
 
 from loyaltyflow.store.models import StoreSettings
-from segments import documents, reference
 from segments.checks import condition_types
-from segments.documents import Refused
+from segments.exchange import documents, reference
+from segments.exchange.documents import Refused
 
 pytestmark = pytest.mark.django_db
 

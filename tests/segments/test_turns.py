@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.models import Customer
-from segments.exchange import grown
+from segments.exchange.trees import grown
 from segments.turns import Turn, turn
 from tests import factories
 

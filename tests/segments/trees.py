@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from segments.checks import condition_types
 from segments.conditions import Condition
-from segments.exchange import Unreadable, grown, own_fields
+from segments.exchange.trees import Unreadable, grown, own_fields
 from segments.models import Segment
 
 KINDS = [kind for kind in condition_types() if kind.asked_of_segments and not kind.takes_parts]

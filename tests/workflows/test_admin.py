@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from segments.conditions.customer_field import CustomerField
-from segments.exchange import dumped
+from segments.exchange.trees import dumped
 from segments.models import Segment
 from tests import factories
 from workflows import engine

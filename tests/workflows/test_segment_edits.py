@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from segments import drafts, publishing, refresh
+from segments import refresh
 from segments.conditions.all_of import AllOf
 from segments.conditions.customer_field import CustomerField
-from segments.differences import digest
+from segments.editing import drafts, publishing
+from segments.editing.differences import digest
 from tests import factories
 from tests.segments.tree import grow, segment
 from workflows import engine

@@ -4,10 +4,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db.models import ProtectedError
 
-from segments import drafts
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.conditions.in_segment import InSegment
+from segments.editing import drafts
 from segments.models import Segment, Use
 from tests import factories
 from tests.segments.tree import grow, segment

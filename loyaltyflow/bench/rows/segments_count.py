@@ -2,7 +2,7 @@ from django.db import connection
 
 from loyaltyflow.bench.dataset import NOW, midnight
 from segments.counting import looked
-from segments.exchange import grown
+from segments.exchange.trees import grown
 
 from .base import Row
 

@@ -6,7 +6,7 @@ import yaml
 
 from loyaltyflow.bench.dataset import NOW, execute, forget_other_facts
 from segments import refresh
-from segments.exchange import grown
+from segments.exchange.trees import grown
 from segments.models import Segment
 
 from .base import Row

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from loyaltyflow.store.models import Customer, StoreSettings
 from loyaltyflow.store.templatetags.figures import count, moment, percent
-from segments.documents import Refused, read
-from segments.importing import tried
+from segments.exchange.documents import Refused, read
+from segments.exchange.importing import tried
 from segments.models import Segment
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from segments.reference import PAGE, page
+from segments.exchange.reference import PAGE, page
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from segments.documents import written
+from segments.exchange.documents import written
 from segments.models import Segment
 
 

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from loyaltyflow.store.models import StoreSettings
-from segments.documents import Document, Refused, read
-from segments.importing import Change, What, take_in
+from segments.exchange.documents import Document, Refused, read
+from segments.exchange.importing import Change, What, take_in
 
 DONE = {
     What.NEW: "made, not active",

@@ -7,7 +7,7 @@ from django.db import models
 
 from loyaltyflow.store.models import Product
 from segments.checks import condition_types
-from segments.exchange import name_field, own_fields
+from segments.exchange.trees import name_field, own_fields
 from segments.models import Segment
 
 from . import furnishing

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from . import documents, drafts
-from .differences import digest
+from ..editing import drafts
+from ..editing.differences import digest
+from ..models import Segment
+from . import documents
 from .documents import Document, Refused
-from .models import Segment
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,14 +11,14 @@ from django.db.models.expressions import RawSQL
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, FeedReader
 
-from . import refresh
-from .conditions import Condition
-from .conditions.groups import by_itself
+from .. import refresh
+from ..conditions import Condition
+from ..conditions.groups import by_itself
+from ..models import Segment, Use, fell
 from .conflicts import Changed
 from .differences import digest
 from .drafts import hold
 from .faults import faults
-from .models import Segment, Use, fell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from .exchange import name_field
+from ..exchange.trees import name_field
 
 
 class Lookup(forms.TextInput):

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from .conditions import Condition
+from ..conditions import Condition
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

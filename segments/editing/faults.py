@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from .conditions import Condition
+from ..conditions import Condition
 
 TRIED = 50  # rows that a new condition could name; one of the first always fits but in made-up cases
 KNOWN_FROM_THE_TREE = ["parent", "tree", "position", "condition_ptr"]

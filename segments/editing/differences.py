@@ -5,8 +5,8 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from .conditions import Condition
-from .models import Segment
+from ..conditions import Condition
+from ..models import Segment
 
 TOP = 0  # the top group goes by this number, too
 

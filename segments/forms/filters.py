@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from loyaltyflow.store.models import EventType
 
-from .properties.base import KNOWN, Kind
+from ..properties.base import KNOWN, Kind
 
 KINDS = {"text": "Text", "number": "Number", "date": "Date", "yes_no": "Yes or no", "list": "List"}
 Question = dict[str, Any]

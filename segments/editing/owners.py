@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from .conditions import Condition
+from ..conditions import Condition
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

@@ -11,14 +11,14 @@ from typing import Any
 from django import forms
 from django.db import models
 
-from .comparisons.dates import ComparesDate
-from .comparisons.window import InWindow
-from .conditions import Condition
-from .exchange import own_fields
+from ..comparisons.dates import ComparesDate
+from ..comparisons.window import InWindow
+from ..conditions import Condition
+from ..exchange.trees import own_fields
+from ..properties.field import Questions
 from .filters import FilterField
 from .leads import compared, in_window
 from .lookups import Lookup, RowField
-from .properties.field import Questions
 
 MANY = 2  # so many optional lines are shown at once
 FEW = 40  # so many rows, and they are a list to choose from; more are searched

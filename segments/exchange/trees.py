@@ -10,8 +10,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from .checks import condition_types
-from .conditions import Condition
+from ..checks import condition_types
+from ..conditions import Condition
 
 Plain = dict[str, Any]
 Path = tuple[str | int, ...]  # the keys and places that lead to a value; places are counted from 1

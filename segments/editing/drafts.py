@@ -15,15 +15,15 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Case, Value, When
 
-from .conditions import Condition
-from .conditions.all_of import AllOf
-from .conditions.any_of import AnyOf
-from .conditions.groups import Group
-from .conditions.none_of import NoneOf
+from ..conditions import Condition
+from ..conditions.all_of import AllOf
+from ..conditions.any_of import AnyOf
+from ..conditions.groups import Group
+from ..conditions.none_of import NoneOf
+from ..models import Segment, fell
 from .conflicts import Changed, Gone
 from .differences import changes, digest, find, own_digest, parents, recognise
 from .faults import completed
-from .models import Segment, fell
 from .owners import editing, topped
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from babel.dates import format_skeleton
 
 from loyaltyflow.store.clock import store
 
-from .comparisons.dates import ComparesDate
-from .comparisons.window import InWindow
+from ..comparisons.dates import ComparesDate
+from ..comparisons.window import InWindow
 
 
 def in_window(asked: InWindow, today: date) -> str:

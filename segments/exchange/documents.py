@@ -7,11 +7,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from ..conditions import Condition
+from ..conditions.all_of import AllOf
+from ..models import Segment, SegmentQuerySet
 from . import notation
-from .conditions import Condition
-from .conditions.all_of import AllOf
-from .exchange import Fault, Plain, Unreadable, dumped, grown, shown
-from .models import Segment, SegmentQuerySet
+from .trees import Fault, Plain, Unreadable, dumped, grown, shown
 
 KEYS = ("name", "description", "kind", "conditions")
 

@@ -13,10 +13,10 @@ from loyaltyflow.store.clock import written_as_of
 from loyaltyflow.store.models import StoreSettings
 from loyaltyflow.words import BEGIN, END, of_one
 
-from .checks import condition_types
-from .conditions import Condition
-from .exchange import Plain, name_field, own_fields
+from ..checks import condition_types
+from ..conditions import Condition
 from .notation import written
+from .trees import Plain, name_field, own_fields
 
 INTRODUCTION = Path(__file__).with_name("reference.md")
 PAGE = settings.BASE_DIR / "docs" / "segments.md"

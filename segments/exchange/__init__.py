@@ -1,0 +1,1 @@
+"""Segments as text that people read, keep and pass on."""

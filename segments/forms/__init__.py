@@ -1,0 +1,1 @@
+"""The forms in which staff fill in conditions."""
