@@ -5,6 +5,8 @@ from pathlib import Path
 import yaml
 
 from loyaltyflow.bench.dataset import NOW, execute, forget_other_facts
+from loyaltyflow.bench.mail import template
+from messaging.models import Campaign
 from segments import refresh
 from segments.exchange.trees import grown
 from segments.models import Segment
@@ -15,6 +17,23 @@ DEFINITIONS = Path(__file__).parent.parent / "fifty_segments.yaml"
 GUESTS = """
 INSERT INTO segments_membership (segment_id, customer_id, joined_at)
 SELECT %(guests)s, id, %(now)s FROM store_customer WHERE id %% 25 = 0
+"""
+MESSAGES = """
+INSERT INTO messaging_message (campaign_id, customer_id, template_id, channel, category, origin, visit, status, due_at,
+                               sent_at)
+SELECT %(campaign)s, id, %(template)s, 'email', 'marketing', 'bench', number, 'delivered', sent_at, sent_at
+FROM store_customer, generate_series(1, 2) AS number,
+     LATERAL (SELECT %(now)s - interval '1 hour' * (1 + id %% 1000 * number) AS sent_at) AS hour
+WHERE id %% 10 <> 0
+"""
+OPENS = """
+INSERT INTO messaging_engagement (message_id, kind, at)
+SELECT id, 'open', sent_at + interval '10 minutes' FROM messaging_message WHERE customer_id %% 3 = 0
+"""
+POINTS = """
+INSERT INTO rewards_entry (customer_id, kind, points, occurred_at, key, explanation)
+SELECT id, 'boost', 10 + id %% 200, %(now)s - interval '1 hour' * (1 + id %% 2000), 'bench:' || id, 'Thank you'
+FROM store_customer WHERE id %% 2 = 0
 """
 ORDERS = """
 INSERT INTO store_order (customer_id, source, external_id, placed_at, completed_at, net,
@@ -81,7 +100,11 @@ class Refresh(Row):
         self.moments = count(1)
         self.now = NOW
         guests = Segment.objects.create(name="Bench: guests", kind=Segment.Kind.STATIC, is_active=True)
-        execute(GUESTS, {"guests": guests.pk, "now": NOW - timedelta(days=1)})
+        campaign = Campaign.objects.create(name="Bench: newsletter")
+        known = {"guests": guests.pk, "now": NOW, "campaign": campaign.pk, "template": template().pk}
+        for sql in (GUESTS, MESSAGES, OPENS, POINTS):
+            execute(sql, known)
+        execute("VACUUM ANALYZE")
         self.segments = [
             Segment.objects.create(name=f"Bench: {name}", root=grown(tree).copy(), is_active=True)
             for name, tree in yaml.safe_load(DEFINITIONS.read_text()).items()
