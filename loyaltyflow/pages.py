@@ -18,6 +18,7 @@ from loyaltyflow.navigation import MENU
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from messaging.models import EmailTemplate, Message
+from segments.models import Segment
 from workflows.models import Enrolment, Workflow
 
 # The tick runs each minute: these are the times after which it is late, and after which the page says so at the top.
@@ -104,6 +105,10 @@ def _needs_a_look(health: dict[str, Any]) -> list[dict[str, Any]]:
         found.append({"kind": "failed", "number": health["failed"], "link": link})
     if health["uncertain"]:
         found.append({"kind": "uncertain", "number": health["uncertain"], "link": health["uncertain_link"]})
+    found += [
+        {"kind": "segment", "name": each.name, "link": page_of(Segment, each.pk)}
+        for each in Segment.objects.failing()[:5]
+    ]
     held = Enrolment.objects.active().filter(workflow__status=Workflow.Status.PAUSED)
     by_workflow = held.order_by("workflow__name").values_list("workflow", "workflow__name").annotate(Count("pk"))
     return found + [

@@ -29,6 +29,10 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
         """Dynamic segments whose membership is kept up to date."""
         return self.filter(is_active=True, kind=Segment.Kind.DYNAMIC)
 
+    def failing(self) -> "SegmentQuerySet":
+        """Live segments that the last refresh could not judge."""
+        return self.live().exclude(fault="")
+
     def archived(self) -> "SegmentQuerySet":
         """Segments that staff put away; nobody's lists offer them."""
         return self.filter(archived_at__isnull=False)
@@ -100,6 +104,9 @@ class Segment(models.Model):
     built_at = models.DateTimeField("built", null=True, blank=True, editable=False)
     built_from = models.CharField(
         max_length=64, blank=True, editable=False, help_text="Digest of the conditions and zone it was judged by last."
+    )
+    fault = models.TextField(
+        blank=True, default="", editable=False, help_text="What kept the last refresh from judging it."
     )
     members_now = models.PositiveIntegerField(
         "members", default=0, db_default=0, editable=False, help_text="Kept with each change of membership."

@@ -7,6 +7,7 @@ number of statements depends on the number of segments, never on that of custome
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.db.models.functions import Coalesce
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, Event, FeedReader
 
+from .failing import apart
 from .models import Membership, Recheck, Segment, SegmentQuerySet
 
 READER = "segments"
@@ -98,7 +100,8 @@ def build(segment: Segment, now: datetime) -> int:
 def refresh(now: datetime) -> dict[str, int]:
     """How many segments were built and how many customers entered and left, after bringing all live segments to `now`.
 
-    All counts are 0 if another process is at it, or has already been at it for a later `now`.
+    All counts are 0 if another process is at it, or has already been at it for a later `now`. A segment that cannot be
+    judged keeps its members and holds up no other; it is counted as failed, and judged anew by the next refresh.
     """
     counts = Counter(built=0, entered=0, left=0)
     with FeedReader.read(READER, now) as events:
@@ -108,11 +111,7 @@ def refresh(now: datetime) -> dict[str, int]:
         now = max([now, *(each.built_at.astimezone(now.tzinfo) for each in segments if each.built_at)])
         news = _news(events) if segments else []
         for segment in _in_order(segments):
-            if segment.built_at is None:
-                _build(segment, now)
-                counts["built"] += 1
-            else:
-                counts.update(_follow(segment, news, now))
+            counts.update(apart(segment, partial(_brought_to, segment, news, now)))
     return dict(counts)
 
 
@@ -158,7 +157,7 @@ def rejudge(segment: Segment, now: datetime, tells_entries: bool) -> dict[str, i
     """How many entered and left when everybody was judged by the conditions it has now; each leaving is an event."""
     moved = _move(segment, segment.matching_of_all(now), None, now, FOLLOWED, tells_entries=tells_entries)
     _schedule(segment, None, now)
-    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
+    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now), fault="")
     return moved
 
 
@@ -173,10 +172,17 @@ def deactivate(segments: SegmentQuerySet) -> int:
     return segments.filter(is_active=True).update(is_active=False, built_at=None, built_from="")
 
 
+def _brought_to(segment: Segment, news: Candidates, now: datetime) -> dict[str, int]:
+    if segment.built_at is not None:
+        return _follow(segment, news, now)
+    _build(segment, now)
+    return {"built": 1}
+
+
 def _build(segment: Segment, now: datetime) -> None:
     _move(segment, segment.matching_of_all(now), None, now, source=None)
     _schedule(segment, None, now)
-    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now))
+    Segment.objects.filter(pk=segment.pk).update(built_at=now, built_from=segment.digest(now), fault="")
 
 
 def _follow(segment: Segment, news: Candidates, now: datetime) -> dict[str, int]:

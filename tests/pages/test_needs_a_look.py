@@ -6,6 +6,7 @@ from django.utils import timezone
 from loyaltyflow.models import TickRun
 from loyaltyflow.store.models import StoreSettings
 from messaging.models import Campaign
+from segments.models import Segment
 from tests import factories
 from workflows.models import Enrolment, Revision, Workflow
 from workflows.nodes.end import End
@@ -42,6 +43,20 @@ def test_a_paused_workflow_that_holds_people_is_named_with_its_page(browse):
     assert card.locator("li").count() == 1
     assert "“Points about to expire” is paused and holds 2 people." in card.inner_text()
     assert card.locator("a").get_attribute("href") == f"/workflows/workflow/{workflow.pk}/change/"
+    assert page.complaints == []
+
+
+def test_a_segment_that_cannot_be_judged_is_named_and_its_page_says_why(browse):
+    failing = Segment.objects.create(name="From Maine", is_active=True, fault="DataError: division by zero")
+    Segment.objects.create(name="Put away", is_active=False, fault="DataError: division by zero")
+    page = browse()
+    card = page.locator("[aria-label='Needs a look']")
+
+    assert card.locator("li").count() == 1
+    assert "The segment “From Maine” cannot be kept up to date" in card.inner_text()
+    card.locator("a").click()
+    page.wait_for_url(f"**/segments/segment/{failing.pk}/change/")
+    assert "The database said: DataError: division by zero" in page.locator("[role=alert]").inner_text()
     assert page.complaints == []
 
 

@@ -3,6 +3,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.events import happened
@@ -128,14 +130,18 @@ def test_while_another_tick_refreshes_nothing_happens(now, another_connection):
     assert refresh.refresh(now) == {"built": 0, "entered": 1, "left": 0}
 
 
+def killed(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_refresh_that_breaks_off_is_done_again_whole(now, monkeypatch):
     buyer = factories.customer(first_name="Buyer")
     lost = dormant()
     refresh.refresh(now - timedelta(days=1))
     factories.order(buyer, now)
-    monkeypatch.setattr(refresh, "_schedule", lambda *_: 1 / 0)
+    monkeypatch.setattr(refresh, "_schedule", killed)
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(KeyboardInterrupt):
         refresh.refresh(now)
     assert (members(lost), told()) == ({"Buyer"}, [])
     monkeypatch.undo()
@@ -246,6 +252,31 @@ def test_the_number_of_statements_is_that_of_segments_not_of_customers(now):
         statements.append(len(captured))
 
     assert statements[0] == statements[1]
+
+
+def test_a_segment_that_cannot_be_judged_holds_up_no_other_and_catches_up_when_it_can(now, monkeypatch):
+    eve, moved = factories.customer(first_name="Eve"), factories.customer(first_name="Ben", state="NH")
+    from_maine = segment(CustomerField.objects.create(field="state", value="ME"), "From Maine")
+    asking = segment(InSegment.objects.create(other=from_maine), "Asks for it")
+    lost = dormant()
+    refresh.refresh(now - timedelta(days=1))
+    for who in (eve, moved):
+        Customer.objects.filter(pk=who.pk).update(state="ME")
+        factories.order(who, now)
+        happened("profile_updated", who.pk, now, f"profile_updated:{who.pk}")
+    whole, divided = CustomerField.q, RawSQL("1 / (length(store_customer.first_name) - 3)", [])
+    monkeypatch.setattr(CustomerField, "q", lambda self, now: whole(self, now) & Q(pk__gt=divided))
+
+    assert refresh.refresh(now) == {"built": 0, "entered": 0, "left": 2, "failed": 1}
+    from_maine.refresh_from_db()
+    assert (members(from_maine), members(asking), members(lost)) == (set(), set(), set())
+    assert from_maine.fault == "DataError: division by zero"
+    assert list(Segment.objects.failing()) == [from_maine]
+
+    monkeypatch.undo()
+    assert refresh.refresh(now + timedelta(minutes=1)) == {"built": 0, "entered": 4, "left": 0}
+    assert (members(from_maine), members(asking)) == ({"Eve", "Ben"}, {"Eve", "Ben"})
+    assert not Segment.objects.failing().exists()
 
 
 @pytest.fixture
