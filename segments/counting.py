@@ -1,10 +1,12 @@
 """How many customers meet conditions, and who some of them are, while staff are still writing them.
 
 Every function takes a tree as it is in memory, stored or not, such as a draft in which one row is replaced by what a
-form says. Each count is exact if it takes less than its limit, else one from a random sample of customers.
+form says. Each count is exact if it takes less than its limit, else one from a random sample of customers: so staff
+wait less than a second, and what takes longer to count exactly leaves the database free for others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
@@ -21,11 +23,12 @@ from loyaltyflow.store.models import Customer
 from .conditions import Condition
 from .conditions.groups import Group
 
-LIMIT = 2_000  # milliseconds
+LIMIT = 600  # milliseconds
+OF_A_SAMPLE = 5_000  # milliseconds after which not even a sample's count is waited for
 SAMPLE = 5_000  # customers; 19 times of 20, an estimate is less than 1.5 % of all customers off
-SHORTEST = 100  # milliseconds that even the last row's count is given
+SHORTEST = 100  # milliseconds that even the last of several questions is given
 # What PostgreSQL expects a count to cost, in its own units, when there is no hope that it ends within the limit.
-HOPELESS = 4_000_000
+HOPELESS = 1_000_000
 
 # What staff want to know of those who match, in words → who that is; the apps above add theirs.
 worth_knowing: dict[str, Callable[[datetime], Q]] = {}
@@ -44,6 +47,9 @@ class Count:
     def share(self) -> float:
         """The part of all customers that matches, of one."""
         return self.number / self.of_all if self.of_all else 0.0
+
+
+Counts = dict[int, Count]  # by the numbers of rows
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ FROM found
 def looked(tree: Condition, now: datetime, page: int = 0, number: int = 10, limit_ms: int = LIMIT) -> Look:
     """How many match and `number` of them, as if drawn by lot; the next page shows others, until all were shown.
 
-    Raises TooSlow if not even a sample of customers can be judged within the limit.
+    Raises TooSlow if not even a sample of customers can be judged in time.
     """
     started = perf_counter()
     of_all, factor = Customer.objects.count(), 1.0
@@ -79,7 +85,7 @@ def looked(tree: Condition, now: datetime, page: int = 0, number: int = 10, limi
         seen = _look(tree, now, (page, number), None, limit_ms)
     except TooSlow:
         judged = _drawn_by_lot(of_all)
-        seen = _look(tree, now, (page, number), judged, limit_ms)
+        seen = _look(tree, now, (page, number), judged, OF_A_SAMPLE)
         factor = of_all / max(len(judged), 1)
     found, ids, known = seen
     customers = Customer.objects.in_bulk(ids)
@@ -98,14 +104,29 @@ def samples(tree: Condition, now: datetime, number: int = 10, page: int = 0) -> 
     return looked(tree, now, page, number).customers
 
 
-def row_counts(tree: Condition, now: datetime, limit_ms: int = LIMIT) -> dict[int, Count]:
-    """How many match each single condition of the tree alone, by the row's number; the limit is for all together."""
-    counts: dict[int, Count] = {}
-    left = float(limit_ms)
+class Patience:
+    """How much longer staff wait for the exact answer to one of several questions that are asked in one go."""
+
+    def __init__(self, limit_ms: int = LIMIT) -> None:
+        self.until = perf_counter() + limit_ms / 1_000
+
+    @property
+    def left_ms(self) -> int:
+        """Milliseconds for the next question; a little even if there is no time left."""
+        return max(int(1_000 * (self.until - perf_counter())), SHORTEST)
+
+
+def row_counts(tree: Condition, now: datetime, leave_out: Collection[int] = (), limit_ms: int = LIMIT) -> Counts:
+    """How many match each single condition of the tree alone, by the row's number; the limit is for all together.
+
+    The rows to leave out, and those of which not even a sample can be judged in time, have none.
+    """
+    counts: Counts = {}
+    patience = Patience(limit_ms)
     for each in tree.walk():
-        if not each.takes_parts:
-            counts[each.number] = counted(each, now, max(int(left), SHORTEST))
-            left -= counts[each.number].seconds * 1_000
+        if not each.takes_parts and each.number not in leave_out:
+            with suppress(TooSlow):
+                counts[each.number] = counted(each, now, patience.left_ms)
     return counts
 
 
@@ -114,31 +135,32 @@ def nobody(tree: Condition, now: datetime, limit_ms: int = LIMIT) -> Condition |
 
     It is the group around the row if to find the row takes too long.
     """
-    if _somebody(tree, now, limit_ms):
+    patience = Patience(limit_ms)
+    if _somebody(tree, now, patience):
         return None
     try:
-        return _culprit(tree, now, limit_ms)
+        return _culprit(tree, now, patience)
     except TooSlow:
         return tree
 
 
-def _culprit(row: Condition, now: datetime, limit_ms: int) -> Condition:
+def _culprit(row: Condition, now: datetime, patience: Patience) -> Condition:
     """The row, of this one and all below it, because of which nobody meets this one."""
     parts = row.parts()
     if not isinstance(row, Group) or not (row.narrows or len(parts) == 1):
         return row
     for part in parts:
-        if not _somebody(_with_parts(row, [part]), now, limit_ms):
-            return part if _somebody(part, now, limit_ms) else _culprit(part, now, limit_ms)
+        if not _somebody(_with_parts(row, [part]), now, patience):
+            return part if _somebody(part, now, patience) else _culprit(part, now, patience)
     for number in range(2, len(parts) + 1):
-        if not _somebody(_with_parts(row, parts[:number]), now, limit_ms):
+        if not _somebody(_with_parts(row, parts[:number]), now, patience):
             return parts[number - 1]
     return row
 
 
-def _somebody(tree: Condition, now: datetime, limit_ms: int) -> bool:
-    with time_limit(limit_ms):
-        return Customer.objects.filter(tree.q(now)).exists()
+def _somebody(tree: Condition, now: datetime, patience: Patience) -> bool:
+    with time_limit(patience.left_ms):
+        return Customer.objects.filter(tree.q_of_everybody(now)).exists()
 
 
 def with_row(tree: Condition, number: int, row: Condition) -> Condition:

@@ -31,32 +31,33 @@ def strip(owner: Owner) -> HttpResponse:
     return part(owner, f"{PARTS}/strip.html", _counted(owner, owner.tree))
 
 
-def _counted(owner: Owner, tree: Condition) -> dict[str, Any]:
+def _counted(owner: Owner, tree: Condition, patience: counting.Patience | None = None) -> dict[str, Any]:
+    patience = patience or counting.Patience()
     if owner.faults:
         number, sentences = next(iter(owner.faults.items()))
         others, row = len(owner.faults) - 1, find(owner.tree, number)
         says = sentences[0] + (f" And {others} more." if others else "")
         return {"problem": {"row": number, "says": says, "is_group": bool(row and row.takes_parts)}}
     try:
-        look = counting.looked(tree, owner.now, number=0)
+        look = counting.looked(tree, owner.now, number=0, limit_ms=patience.left_ms)
     except TooSlow:
         return {"too_slow": TOO_SLOW}
     found: dict[str, Any] = {"counted": look.count, "share": look.count.share, "known": look.known}
     found["thousandths"] = max(round(1000 * look.count.share), 1 if look.count.number else 0)
     if not look.count.number and tree.parts():
-        found["culprit"] = _culprit(owner, tree)
+        found["culprit"] = _culprit(owner, tree, patience)
     return found
 
 
-def _culprit(owner: Owner, tree: Condition) -> dict[str, Any] | None:
+def _culprit(owner: Owner, tree: Condition, patience: counting.Patience) -> dict[str, Any] | None:
     """The row that leaves nobody, with its own count."""
     try:
-        row = counting.nobody(tree, owner.now)
+        row = counting.nobody(tree, owner.now, patience.left_ms)
+        if row is None or row is tree:
+            return None
+        alone = counting.counted(row, owner.now, patience.left_ms)
     except TooSlow:
         return None
-    if row is None or row is tree:
-        return None
-    alone = counting.counted(row, owner.now)
     many = f"{count(alone.number)} customers match it alone, none of them the rest"
     own = many if alone.number else "nobody matches it"
     return {"row": row.number, "says": format_html("Nobody is left after “{}”: {}.", row.sentence(), own)}
@@ -64,14 +65,8 @@ def _culprit(owner: Owner, tree: Condition) -> dict[str, Any] | None:
 
 def hits(owner: Owner) -> HttpResponse:
     """How many customers match each condition alone."""
-    sound = [each for each in owner.tree.walk() if not each.takes_parts and each.number not in owner.faults]
-    found = []
-    for each in sound:
-        try:
-            found.append((each.number, counting.counted(each, owner.now)))
-        except TooSlow:
-            continue
-    return part(owner, f"{PARTS}/hits.html", {"hits": found})
+    found = counting.row_counts(owner.tree, owner.now, leave_out=owner.faults)
+    return part(owner, f"{PARTS}/hits.html", {"hits": list(found.items())})
 
 
 def impact(owner: SegmentTree) -> HttpResponse:
@@ -119,10 +114,11 @@ def _with_new(tree: Condition, number: int, new: Condition) -> Condition:
 
 def _does(owner: Owner, form: Any, tree: Condition, rest: Condition, says_another: bool) -> HttpResponse:
     about: dict[str, Any] = {"says_another": says_another, "form": form, "sentence": form.instance.sentence()}
-    about |= _counted(owner, tree) if says_another else {}
+    patience = counting.Patience()
+    about |= _counted(owner, tree, patience) if says_another else {}
     try:
-        about["alone"] = counting.counted(form.instance, owner.now)
-        about["without"] = counting.counted(rest, owner.now) if not owner.faults else None
+        about["alone"] = counting.counted(form.instance, owner.now, patience.left_ms)
+        about["without"] = counting.counted(rest, owner.now, patience.left_ms) if not owner.faults else None
     except TooSlow:
         about["too_slow"] = TOO_SLOW
     about["warnings"] = form.instance.warnings()

@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 
+from loyaltyflow.sql import TooSlow
 from loyaltyflow.store.templatetags.figures import count
 
 from .. import counting, refresh
@@ -76,11 +77,14 @@ def activate(owner: SegmentTree) -> HttpResponse:
         return _activated(owner)
     if owner.faults:
         return answer(owner, _activation(owner, "") | {"told": _faults(owner)})
-    number = counting.counted(owner.tree, owner.now)
-    about = "About " if number.is_about else ""
-    noun = "customer matches" if number.number == 1 else "customers match"
-    text = f"{about}{count(number.number)} {noun} now and will be in it. Workflows start with those who come later."
-    return answer(owner, _activation(owner, text))
+    try:
+        number = counting.counted(owner.tree, owner.now)
+    except TooSlow:
+        who = "Customers who match now"
+    else:
+        noun = "customer matches" if number.number == 1 else "customers match"
+        who = f"{'About ' if number.is_about else ''}{count(number.number)} {noun} now and"
+    return answer(owner, _activation(owner, f"{who} will be in it. Workflows start with those who come later."))
 
 
 def _activation(owner: SegmentTree, text: str) -> Panel:

@@ -1,10 +1,12 @@
 """How many customers meet conditions that nobody has saved, and who they are."""
 
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow import sql
@@ -125,6 +127,35 @@ def test_each_row_is_counted_alone_and_without_the_others(people, now):
     assert counting.counted(counting.without(asked, 1), now).number == 10
     assert counting.counted(counting.pruned(counting.without(asked, 3)), now).number == 30
     assert len(asked.parts()) == 2
+
+
+def test_rows_that_take_long_to_count_do_not_add_up(people, now, monkeypatch):
+    spent = []
+
+    def slow(asked, now, limit_ms):
+        time.sleep(limit_ms / 1_000)
+        spent.append(limit_ms)
+        if asked.number == 2:
+            raise TooSlow("Not even a sample.")
+        return counting.Count(1, 40, True, limit_ms / 1_000)
+
+    monkeypatch.setattr(counting, "counted", slow)
+
+    counts = counting.row_counts(tree(*[lives_in("MA")] * 4), now, leave_out=[3], limit_ms=250)
+
+    assert sorted(counts) == [1, 4]
+    assert 200 < spent[0] <= 250 and spent[1:] == [counting.SHORTEST] * 2
+
+
+def test_an_exact_count_is_given_up_in_time_for_one_of_a_sample(people, now, monkeypatch):
+    sleeps = Q(RawSQL("pg_sleep(1) IS NOT NULL", [], output_field=BooleanField()))
+    asked = tree(lives_in("MA"))
+    monkeypatch.setattr(asked, "q_of_everybody", lambda now: sleeps)
+
+    look = counting.looked(asked, now, limit_ms=200)
+
+    assert (look.count.number, look.count.is_about) == (30, False)  # all were in the sample
+    assert 0.2 < look.count.seconds < 0.9
 
 
 def test_a_row_is_counted_as_its_form_says_before_it_is_saved(people, now):
