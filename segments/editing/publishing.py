@@ -140,7 +140,7 @@ def _refuse(segment: Segment, tree: Condition) -> None:
 def _take_in_who_comes_anyway(segment: Segment, affected: list[Segment], now: datetime) -> None:
     """Let those in, with events, who meet the conditions as they were but of whom no refresh has heard yet."""
     for each in affected:
-        coming = each.matching(now)
+        coming = each.matching_of_all(now)
         if each.pk == segment.pk:
             coming = coming.filter(pk__in=_all(segment.draft, now).values("pk"))
         refresh.take_in(each, coming, now)
@@ -166,4 +166,4 @@ def _move(segment: Segment, affected: list[Segment], now: datetime, start_workfl
 
 
 def _all(tree: Condition | None, now: datetime) -> models.QuerySet[Customer]:
-    return Customer.objects.filter(tree.q(now)) if tree else Customer.objects.none()
+    return Customer.objects.filter(tree.q_of_everybody(now)) if tree else Customer.objects.none()
