@@ -1,8 +1,10 @@
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
+from importlib import import_module
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import ProtectedError
 from django.urls import reverse
 
@@ -16,6 +18,7 @@ from tests import factories
 from .tree import flips_at, met_by, segment
 
 pytestmark = pytest.mark.django_db
+migration = import_module("loyaltyflow.store.migrations.0003_keep_when_a_tag_was_removed")
 
 
 @pytest.fixture
@@ -49,6 +52,21 @@ def test_a_tag_that_is_removed_was_there_until_then(now, vip):
     assert list(who.taggings.order_by("pk").values_list("added_at", "removed_at")) == [
         (now - timedelta(days=9), now - timedelta(days=3)),
         (now, None),
+    ]
+
+
+def test_without_the_time_of_removal_a_removed_tag_does_not_come_back(now, vip):
+    for name, was_removed in {"Anna": True, "Ben": False, "Cleo": True}.items():
+        who = factories.customer(first_name=name)
+        Tagging.objects.create(customer=who, tag=vip, added_at=now, removed_at=now if was_removed else None)
+    Tagging.objects.create(customer=Customer.objects.get(first_name="Cleo"), tag=vip, added_at=now)
+
+    with connection.cursor() as cursor:
+        cursor.execute(migration.FORGET)
+
+    assert list(Tagging.objects.order_by("pk").values_list("customer__first_name", "removed_at")) == [
+        ("Ben", None),
+        ("Cleo", None),
     ]
 
 

@@ -4,6 +4,9 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+# Backwards there is no time of removal: a tag that was removed must not come back with it.
+FORGET = "DELETE FROM store_tagging WHERE removed_at IS NOT NULL"
+
 
 class Migration(migrations.Migration):
 
@@ -49,4 +52,5 @@ class Migration(migrations.Migration):
             model_name='tagging',
             constraint=models.CheckConstraint(condition=models.Q(('removed_at__isnull', True), ('removed_at__gte', models.F('added_at')), _connector='OR'), name='no_tag_is_removed_before_it_is_added'),
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, FORGET),
     ]
