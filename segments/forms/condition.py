@@ -259,7 +259,7 @@ def condition_form(kind: type[Condition]) -> Callable[..., ConditionForm]:
 
 def _field(column: Any, **options: Any) -> forms.Field | None:
     if isinstance(column, Questions):
-        return FilterField(label=str(column.verbose_name), required=False, help_text="All of them must hold.")
+        return FilterField(label=str(column.verbose_name), required=False, help_text=column.help_text)
     if isinstance(column, models.ForeignKey):
         rows = column.related_model._default_manager.all()
         if rows[: FEW + 1].count() > FEW:

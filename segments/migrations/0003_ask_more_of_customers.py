@@ -216,7 +216,7 @@ class Migration(migrations.Migration):
                 ('operator', models.CharField(choices=[('at_least', 'at least'), ('at_most', 'at most'), ('exactly', 'exactly'), ('none', 'not once')], default='at_least', max_length=10, verbose_name='how often')),
                 ('count', models.PositiveIntegerField(default=1, validators=[django.core.validators.MaxValueValidator(10000)])),
                 ('occurrence', models.CharField(choices=[('any', 'any'), ('first', 'only the first ever'), ('last', 'only the last')], default='any', max_length=5, verbose_name='which one')),
-                ('where', segments.properties.field.Questions(blank=True, default=list, encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='One on each line, such as “score is at most 3” or “url contains tea”. All of them must hold.', verbose_name='with')),
+                ('where', segments.properties.field.Questions(blank=True, default=list, encoder=django.core.serializers.json.DjangoJSONEncoder, help_text='All of them must hold.', verbose_name='with')),
             ],
             options={
                 'verbose_name': 'event',

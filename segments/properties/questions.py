@@ -95,9 +95,3 @@ def _kind(question: dict[str, Any]) -> type[Kind]:
     if operator in Number.operators and isinstance(first, int | float):
         return Number
     return Date if operator in Date.operators else Text
-
-
-def end_of(question: dict[str, Any]) -> tuple[str, Any]:
-    """What the question's operator is called, and its value."""
-    kind = _kind(question) if "value" in question else Text
-    return kind.operators[question["operator"]], question.get("value")

@@ -11,7 +11,6 @@ from segments.conditions.did_event import DidEvent
 from segments.conditions.event_date import EventDate
 from segments.conditions.visited_page import VisitedPage
 from segments.exchange.trees import Unreadable, dumped, grown
-from segments.properties.field import Questions
 from tests import factories
 
 from .plain.events import is_as_asked
@@ -133,24 +132,6 @@ def test_yaml_says_days_and_numbers_as_people_write_them(now):
     assert condition.summary() == (
         "had “Coffee tasted” at least 1 time where bought is between Sep 1 and Sep 30 and price is at most 12.5"
     )
-
-
-def test_a_form_reads_and_writes_questions_as_lines():
-    field = Questions().formfield()
-    text = "score is at most 3\nsurvey is none of a, b\nbought is between 2026-09-01 and 2026-09-30\ndone is yes"
-    text += "\nx is known"
-
-    read = field.clean(text)
-
-    assert [each["operator"] for each in read] == ["at_most", "not_in_list", "between", "is", "is_set"]
-    declared = {"score": "number", "survey": "text", "bought": "date", "done": "yes_no", "x": "list"}
-    made = EventType(name="coffee_tasted", label="Coffee tasted", properties=declared)
-    made.save()
-    condition = DidEvent(event_type=made, where=read)
-    condition.full_clean(exclude=["condition_ptr"])
-    assert field.prepare_value(condition.where) == text
-    with pytest.raises(ValidationError, match="“score 3” is not a property, an operator and a value"):
-        field.clean("score 3")
 
 
 @pytest.mark.parametrize("made", [DidEvent, EventDate])
