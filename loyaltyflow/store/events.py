@@ -7,7 +7,6 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models import F, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Now
-from django.db.models.lookups import Exact
 
 from loyaltyflow.sql import NextTransaction, TransactionId, oldest_running_transaction
 
@@ -54,13 +53,8 @@ class EventQuerySet(models.QuerySet["Event"]):
         """
         return self.filter(customer=OuterRef("customer"), name=OuterRef("name")).order_by(*Event.order(last))
 
-    def with_first_of_kind(self) -> "EventQuerySet":
-        """Each with `first_of_kind`: whether the same had never happened to the customer before."""
-        first = Event.objects.one_of_kind().values("pk")[:1]
-        return self.annotate(first_of_kind=Exact(F("pk"), Subquery(first)))
-
     def first_of_kind(self) -> "EventQuerySet":
-        """Those that happened to their customers for the first time."""
+        """Those before which the same had never happened to their customers."""
         return self.filter(pk=Subquery(Event.objects.one_of_kind().values("pk")[:1]))
 
 

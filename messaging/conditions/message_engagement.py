@@ -8,7 +8,7 @@ from django.db.models.expressions import Combinable
 
 from loyaltyflow.store.models import Customer
 from loyaltyflow.words import number, strong
-from segments.comparisons.times import CountsTimes, HowOften
+from segments.comparisons.times import CountsTimes, HowOften, as_often
 from segments.conditions import Condition
 
 from ..campaigns import Campaign
@@ -63,12 +63,7 @@ class MessageEngagement(CountsTimes, Condition):
             raise ValidationError({"template": "A campaign and a template were given. Leave one of them empty."})
 
     def q(self, now: datetime) -> Q:
-        match self.operator:
-            case HowOften.AT_LEAST:
-                return self._reaches(self.count, now)
-            case HowOften.EXACTLY if self.count:
-                return self._reaches(self.count, now) & ~self._reaches(self.count + 1, now)
-        return ~self._reaches(self.most + 1, now)
+        return as_often(self.operator, self.count, lambda count: self._reaches(count, now))
 
     def flips(self, now: datetime) -> Combinable | None:
         """When the first of what counts falls out of the time."""

@@ -16,8 +16,9 @@ from loyaltyflow.store.models import Customer
 from loyaltyflow.store.templatetags.figures import count, percent, signed, width
 
 from .. import history
+from ..comparisons.dates import midnight
 from ..conditions.all_of import AllOf
-from ..conditions.base import day_start, prefetch_references
+from ..conditions.base import prefetch_references
 from ..models import Segment, SegmentQuerySet
 from ..uses import uses_of
 from . import editor, exchange, members, page, states
@@ -64,7 +65,8 @@ class SegmentList(ChangeList):
         rows: list[Any] = segments.with_trees()
         self.result_list = rows
         prefetch_references(part for each in rows if each.root for part in each.root.walk())
-        moved = history.moved_since(rows, day_start(states.now(), WEEK - 1))
+        now = states.now()
+        moved = history.moved_since(rows, midnight(now.date(), now.tzinfo, 1 - WEEK))
         uses = uses_of([each.pk for each in rows], Segment.uses)
         everybody = Customer.objects.count()
         for each in rows:

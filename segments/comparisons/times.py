@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -53,12 +54,7 @@ class CountsTimes(InWindow):
         def reaches(count: int) -> Q:  # the index finds the last ones of each customer
             return Q(Exists(inside if count == 1 else inside.order_by(f"-{column}")[count - 1 : count]))
 
-        match self.operator:
-            case HowOften.AT_LEAST:
-                return reaches(self.count)
-            case HowOften.EXACTLY if self.count:
-                return reaches(self.count) & ~reaches(self.count + 1)
-        return ~reaches(self.most + 1)
+        return as_often(self.operator, self.count, reaches)
 
     def uncounted(self, rows: QuerySet[Any], column: str, now: datetime) -> Combinable | None:
         """When the one that decides falls out of the time; time alone never adds one."""
@@ -69,23 +65,39 @@ class CountsTimes(InWindow):
         def falls_out(count: int) -> Any:
             return self.falls_out(Subquery(inside[count - 1 : count]), now)
 
-        match self.operator:
-            case HowOften.AT_LEAST:
-                return falls_out(self.count)
-            case HowOften.EXACTLY if self.count:
-                return Least(falls_out(self.count), falls_out(self.count + 1))
-        return falls_out(self.most + 1)
-
-    @property
-    def most(self) -> int:
-        """The highest number that is still met, for “at most”, “not once” and “exactly 0”."""
-        return 0 if self.operator == HowOften.NONE else self.count
+        return no_longer_as_often(self.operator, self.count, falls_out)
 
     def times(self) -> str:
         """How often, as a part of a phrase: “at least 2 times”."""
         if self.operator == HowOften.NONE:
             return strong("not once")
         return f"{HowOften(self.operator).label} {strong(number(self.count, 'time'))}"
+
+
+def as_often(operator: str, count: int, reaches: Callable[[int], Q]) -> Q:
+    """Whether it is as often as asked; `reaches` says whether it is so often or more."""
+    match operator:
+        case HowOften.AT_LEAST:
+            return reaches(count)
+        case HowOften.EXACTLY if count:
+            return reaches(count) & ~reaches(count + 1)
+    return ~reaches(_most(operator, count) + 1)
+
+
+def no_longer_as_often(operator: str, count: int, falls_out: Callable[[int], Combinable | None]) -> Combinable | None:
+    """When `as_often` may change by time alone; `falls_out` says when it no longer is so often, NULL for never."""
+    match operator:
+        case HowOften.AT_LEAST:
+            return falls_out(count)
+        case HowOften.EXACTLY if count:
+            instants = [each for each in (falls_out(count), falls_out(count + 1)) if each is not None]
+            return Least(*instants) if instants else None
+    return falls_out(_most(operator, count) + 1)
+
+
+def _most(operator: str, count: int) -> int:
+    """The highest number that is still met, for “at most”, “not once” and “exactly 0”."""
+    return 0 if operator == HowOften.NONE else count
 
 
 def if_ahead(instant: Any, now: datetime) -> Case:

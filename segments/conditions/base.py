@@ -2,7 +2,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -226,8 +226,3 @@ def prefetch_references(conditions: Iterable[Condition]) -> None:
     for kind, rows in by_type.items():
         own = [each for each in kind._meta.concrete_fields if each.model is not Condition and not each.primary_key]
         models.prefetch_related_objects(rows, *(each.name for each in own if each.is_relation))
-
-
-def day_start(now: datetime, days_ago: int) -> datetime:
-    """The local midnight that begins the day so many calendar days before today, on the clock of `now`."""
-    return datetime.combine(now.date() - timedelta(days=days_ago), time.min, tzinfo=now.tzinfo)

@@ -11,8 +11,8 @@ from loyaltyflow.store.templatetags.figures import day
 from loyaltyflow.words import number, strong
 
 from ..comparisons.purchases import CountsPurchases, in_every_way
+from ..comparisons.times import as_often, no_longer_as_often
 from .base import Condition
-from .groups import earliest
 
 
 class Count(models.TextChoices):
@@ -60,21 +60,11 @@ class MadePurchase(CountsPurchases, Condition):
             raise ValidationError({"count": "“At least 0” is true of everybody. Write 1 or more, or choose “none”."})
 
     def q(self, now: datetime) -> Q:
-        match self.operator:
-            case Count.AT_LEAST:
-                return self._reaches(self.count, now)
-            case Count.EXACTLY if self.count:
-                return self._reaches(self.count, now) & ~self._reaches(self.count + 1, now)
-        return ~self._reaches(self._most + 1, now)
+        return as_often(self.operator, self.count, lambda count: self._reaches(count, now))
 
     def flips(self, now: datetime) -> Combinable | None:
         """When the purchase that decides falls out of the window; time alone never adds one."""
-        match self.operator:
-            case Count.AT_LEAST:
-                return self._falls_out(self.count, now)
-            case Count.EXACTLY if self.count:
-                return earliest([self._falls_out(self.count, now), self._falls_out(self.count + 1, now)])
-        return self._falls_out(self._most + 1, now)
+        return no_longer_as_often(self.operator, self.count, lambda count: self._falls_out(count, now))
 
     def phrase(self) -> str:
         tail = f"{self.of_what()}{self.when()}"
@@ -94,11 +84,6 @@ class MadePurchase(CountsPurchases, Condition):
             .get(pk=customer.pk)
         )
         return f"{number(many, 'purchase')}, the last on {day(last)}" if many else "no purchases"
-
-    @property
-    def _most(self) -> int:
-        """The highest number that is still met, for “at most”, “none” and “exactly 0”."""
-        return 0 if self.operator == Count.NONE else self.count
 
     def _reaches(self, count: int, now: datetime) -> Q:
         """Customers with that many purchases or more. From 2 on, the index finds the last ones of each customer.

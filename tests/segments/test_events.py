@@ -159,11 +159,11 @@ def test_the_first_login_is_the_first_of_its_kind_also_if_it_is_told_last(now):
     happened("mobile_purchase", who.pk, now - 9 * DAY, "another kind")
     happened("mobile_login", other.pk, now - 9 * DAY, "another customer")
     logins = Event.objects.filter(customer=who).named("mobile_login").order_by("occurred_at")
-    assert [each.first_of_kind for each in logins.with_first_of_kind()] == [True, False]
+    assert [each in logins.first_of_kind() for each in logins] == [True, False]
 
     happened("mobile_login", who.pk, now - 2 * DAY, "first, told late")
 
-    assert [each.first_of_kind for each in logins.with_first_of_kind()] == [True, False, False]
+    assert [each in logins.first_of_kind() for each in logins.all()] == [True, False, False]
     assert {each.key for each in Event.objects.first_of_kind()} == {
         "first, told late",
         "another kind",
