@@ -19,6 +19,8 @@ class PointsBalance(ComparesKnownNumber, Condition):
 
     icon = "stars"
     shelf = "Points"
+    labels: ClassVar[dict[str, str]] = {"operator": "Has"}
+    units: ClassVar[dict[str, str]] = {"value": "points", "upper": "points"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 500},
         {"operator": "at_most", "value": 0},

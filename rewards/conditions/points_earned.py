@@ -21,6 +21,8 @@ class PointsEarned(ComparesKnownNumber, InWindow, Condition):
 
     icon = "add_circle"
     shelf = "Points"
+    labels: ClassVar[dict[str, str]] = {"operator": "Got", "kind": "What for"}
+    units: ClassVar[dict[str, str]] = {**InWindow.units, "value": "points", "upper": "points"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 100, "window_days": 30},
         {"kind": "earn", "operator": "at_most", "value": 50, "since": date(2026, 9, 1), "until": date(2026, 11, 20)},

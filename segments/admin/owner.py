@@ -11,13 +11,14 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from loyaltyflow.store.clock import store
-from loyaltyflow.store.models import Customer
+from loyaltyflow.store.models import Customer, EventType
 from loyaltyflow.store.templatetags.figures import clock, count, day
 from loyaltyflow.words import drawn
 
 from ..checks import condition_types
 from ..conditions import Condition
 from ..conditions.base import prefetch_references
+from ..conditions.did_event import WRITTEN_BY_SEGMENTS
 from ..editing import drafts
 from ..editing.faults import faults
 from ..models import Segment
@@ -84,7 +85,12 @@ class Owner:
 
     def choices(self, kind: type[Condition]) -> dict[str, Any]:
         """The rows that a column of the type can name, where they are not simply all."""
-        return self.among(kind, {"segments.segment": Segment.objects.shown()})
+        return self.among(kind, {"segments.segment": Segment.objects.shown(), **self.always})
+
+    @property
+    def always(self) -> dict[str, Any]:
+        """The events that can be asked for: those that segments write are refused."""
+        return {"store.eventtype": EventType.objects.exclude(name__in=WRITTEN_BY_SEGMENTS)}
 
     def among(self, kind: type[Condition], shown: dict[str, Any]) -> dict[str, Any]:
         """The rows of some models, by the columns of the type that name them."""
@@ -146,7 +152,8 @@ class SegmentTree(Owner):
 
     def choices(self, kind: type[Condition]) -> dict[str, Any]:
         """Not the segment itself."""
-        return self.among(kind, {"segments.segment": Segment.objects.shown().exclude(pk=self.pk)})
+        others = Segment.objects.shown().exclude(pk=self.pk)
+        return self.among(kind, {"segments.segment": others, **self.always})
 
     @property
     def name(self) -> str:
@@ -169,7 +176,7 @@ class SegmentTree(Owner):
     def state(self) -> str:
         if self.segment.archived_at:
             return "Archived"
-        return "Active" if self.is_live else "Not active"
+        return "Active" if self.is_live else "Off"
 
     @property
     def is_saved(self) -> bool:

@@ -53,7 +53,7 @@ def show(
         "form": form or states.form_of(segment),
         "everybody": everybody,
         "share": segment.members_now / everybody if everybody else None,
-        "would_hold": None if segment.is_active or segment.root is None else segment.count(moment),
+        "would_hold": None if segment.is_active or segment.root is None or _is_bare(segment) else segment.count(moment),
         "uses": segment.used_by(),
         "periods": [(name, label) for name, (label, _) in PERIODS.items()],
         "period": period,

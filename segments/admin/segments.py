@@ -116,6 +116,9 @@ class SegmentAdmin(ModelAdmin):
 
     @admin.display(description="members", ordering="members_now")
     def members(self, segment: Any) -> SafeString:
+        """How many there are and their share of all customers; nothing of a segment that was never filled."""
+        if not segment.members_now and states.state_of(segment) == states.OFF:
+            return mark_safe("–")  # noqa: S308 (no text of anybody's)
         share = format_html(
             '<span class="lf-note">{}</span><span class="lf-track"><i style="--w:{}"></i></span>',
             f"{percent(segment.share)} of all",

@@ -166,7 +166,7 @@ class OfPurchases(models.Model):
             f" {word} {strong(self.product)}": self.product,
             f" {word} {listed(self.listed_skus()) if self.skus else ''}": self.skus,
             f" in the category {strong(self.category)}": self.category,
-            f" of the brand {strong(self.brand)}": self.brand,
+            f" {word} the brand {strong(self.brand)}": self.brand,
             f" through the channel {strong(self.channel)}": self.channel,
             f" at the store {strong(self.store_location)}": self.store_location,
             f" {strong(Discount(self.discount).label)}": self.discount in (Discount.USED, Discount.WITHOUT),

@@ -99,7 +99,8 @@ class ComparesText(models.Model):
 
     def said(self, label: str) -> str:
         """The comparison as a phrase about what is called `label`: “have a state that starts with M”."""
-        value, several, operators = strong(self.value.strip()), listed(self.listed()), TextOperator
+        value, operators = strong(self.shown(self.value.strip())), TextOperator
+        several = listed(self.shown(each) for each in self.listed())
         quoted, one = f"“{value}”", f"{article(label)} {label}"
         phrases: dict[str, str] = {
             operators.IS: f"have the {label} {value}",
@@ -116,6 +117,10 @@ class ComparesText(models.Model):
             operators.IS_NOT_SET: f"have {strong(f'no known {label}')}",
         }
         return phrases[self.operator].strip()
+
+    def shown(self, value: str) -> str:
+        """The value as phrases say it, such as the name for a code."""
+        return value
 
     def listed(self) -> list[str]:
         """The values of a list, or the one value; empty if there is none."""

@@ -21,6 +21,7 @@ class Age(ComparesNumber, Condition):
 
     icon = "hourglass_bottom"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "Age"}
     units: ClassVar[dict[str, str]] = {"value": "years", "upper": "years"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"operator": "at_least", "value": 18},

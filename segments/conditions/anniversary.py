@@ -63,7 +63,7 @@ class Anniversary(ComparesMonthDay, Condition):
                 return f"{self.get_field_display()} {strong('at some time')}"
             case MonthDayOperator.IS_NOT_SET:
                 return f"{strong('never')} {self.get_field_display()}"
-        return f"have the anniversary of the day they {strong(self.get_field_display())} {self.said()}"
+        return f"have an anniversary {self.said()} of the day they {strong(self.get_field_display())}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         found = Customer.objects.annotate(found=self._instant(now)).values_list("found", flat=True).get(pk=customer.pk)

@@ -23,6 +23,7 @@ class AttributeList(OfAttribute, Condition):
 
     icon = "checklist"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "The list"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"attribute": "interests", "operator": "has_any", "includes": "tea, coffee"},
         {"attribute": "interests", "operator": "has_all", "includes": "tea, coffee"},

@@ -20,6 +20,7 @@ class AttributeNumber(OfAttribute, ComparesNumber, Condition):
 
     icon = "pin"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "The number"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"attribute": "children", "operator": "at_least", "value": 2},
         {"attribute": "children", "operator": "at_most", "value": 2},

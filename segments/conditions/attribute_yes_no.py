@@ -22,6 +22,7 @@ class AttributeYesNo(OfAttribute, Condition):
 
     icon = "toggle_on"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "The attribute"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"attribute": "has_dog", "operator": "is_yes"},
         {"attribute": "has_dog", "operator": "is_no"},

@@ -43,6 +43,8 @@ class Condition(PolymorphicModel):
     # Field → another field and those of its values with which the field is asked for; else it is left at its default.
     asked_with: ClassVar[dict[str, tuple[str, set[str]]]] = {}
     units: ClassVar[dict[str, str]] = {}  # field → what its number counts, as it stands after it
+    # Field → what stands over a line of its own in the form, if that is not its name; field=value → how a choice reads.
+    labels: ClassVar[dict[str, str]] = {}
     # Field → the values of it that the shop knows, to choose from; others may be typed and are only warned of.
     suggestions: ClassVar[dict[str, Callable[[], list[str]]]] = {}
     # Asked before a tree changes, by the id of its top; each raises ValidationError if what it belongs to is fixed.

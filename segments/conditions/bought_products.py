@@ -15,6 +15,8 @@ class BoughtProducts(MeasuresPurchases, Condition):
 
     icon = "category"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"operator": "Different products"}
+    units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "products", "upper": "products"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 3},
         {"operator": "at_most", "value": 1, "window_days": 365},

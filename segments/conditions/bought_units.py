@@ -19,6 +19,8 @@ class BoughtUnits(MeasuresPurchases, Condition):
 
     icon = "shopping_basket"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"operator": "Units"}
+    units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "units", "upper": "units"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 2, "product": "TEA-100", "window_days": 90},
         {"operator": "at_most", "value": 3},

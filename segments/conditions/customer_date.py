@@ -22,6 +22,7 @@ class CustomerDate(ComparesDate, Condition):
 
     icon = "event_available"
     shelf = "Dates of theirs"
+    labels: ClassVar[dict[str, str]] = {"field": "The day they"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"field": "registered_at", "operator": "past_days", "days": 21},
         {"field": "loyalty_joined_at", "operator": "next_days", "days": 2},

@@ -8,8 +8,10 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.intake import Context, cells
 from loyaltyflow.store.models import Customer, StoreSettings
+from loyaltyflow.store.places import state_name
 
 from ..comparisons.text import ComparesText, TextOperator
 from .base import Condition
@@ -27,6 +29,7 @@ class CustomerField(ComparesText, Condition):
 
     icon = "person_search"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "Its value"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"field": "state", "operator": "is", "value": "MA"},
         {"field": "country", "operator": "is_not", "value": "US"},
@@ -91,7 +94,16 @@ class CustomerField(ComparesText, Condition):
         return None
 
     def phrase(self) -> str:
-        return self.said(self.get_field_display())
+        said = self.said(self.get_field_display())
+        if self.field not in (self.Field.STATE, self.Field.COUNTRY):
+            return said
+        home = said.removeprefix(f"have the {self.get_field_display()} ")
+        return f"live in {home}" if home != said else said
+
+    def shown(self, value: str) -> str:
+        """A state by its name in the store's country: Massachusetts."""
+        is_code = self.field == self.Field.STATE and self.operator in EXACT
+        return state_name(value, store().country) if is_code else value
 
     def seen(self, customer: Customer, now: datetime) -> str:
         value = Customer.objects.annotate(text=self._text()).values_list("text", flat=True).get(pk=customer.pk)

@@ -11,7 +11,7 @@ from loyaltyflow.store.models import Customer, Event, EventType
 from loyaltyflow.words import strong
 
 from ..comparisons.dates import midnight
-from ..comparisons.times import COUNTED, CountsTimes, if_ahead, tally
+from ..comparisons.times import COUNTED, CountsTimes, HowOften, if_ahead, tally
 from ..properties import questions
 from ..properties.field import Questions
 from .base import Condition
@@ -35,6 +35,7 @@ class DidEvent(CountsTimes, Condition):
 
     icon = "bolt"
     shelf = "What they did"
+    labels: ClassVar[dict[str, str]] = {"operator": "How often", "where": "Where"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"event_type": "mobile_login", "count": 2, "window_days": 30},
         {"event_type": "mobile_login", "operator": "at_most", "count": 1, "since": date(2026, 9, 1)},
@@ -114,6 +115,9 @@ class DidEvent(CountsTimes, Condition):
             return f"had {event} for the {strong('first')} time ever{self.when()}{where and ', ' + where.strip()}"
         if self.occurrence == Occurrence.LAST:
             return f"had {event} for the {strong('last')} time{self.when()}{where and ', ' + where.strip()}"
+        if self.operator == HowOften.NONE:
+            when = self.when()
+            return f"{'had ' + strong('no') if when else strong('never') + ' had'} {event}{where}{when}"
         return f"had {event} {self.times()}{where}{self.when()}"
 
     def seen(self, customer: Customer, now: datetime) -> str:

@@ -21,6 +21,11 @@ class EventDate(ComparesDate, Condition):
 
     icon = "event"
     shelf = "What they did"
+    labels: ClassVar[dict[str, str]] = {
+        "which": "Which time",
+        "operator=is_set": "At any time",
+        "operator=is_not_set": "Never",
+    }
     examples: ClassVar[list[dict[str, Any]]] = [
         {"event_type": "mobile_login", "operator": "between", "date": date(2026, 9, 1), "until": date(2026, 11, 20)},
         {"event_type": "mobile_login", "days": 30},

@@ -24,6 +24,7 @@ class HasTag(Condition):
 
     icon = "sell"
     shelf = "About them"
+    labels: ClassVar[dict[str, str]] = {"operator": "The customer"}
     units: ClassVar[dict[str, str]] = {"days": "days"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"tag": "vip", "operator": "has"},

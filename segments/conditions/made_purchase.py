@@ -31,6 +31,8 @@ class MadePurchase(CountsPurchases, Condition):
 
     icon = "shopping_bag"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"operator": "Bought"}
+    units: ClassVar[dict[str, str]] = {**CountsPurchases.units, "count": "times"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"count": 2, "window_days": 90},
         {"operator": "at_most", "count": 2, "window_days": 30},

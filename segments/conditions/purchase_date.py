@@ -21,6 +21,11 @@ class PurchaseDate(ComparesDate, OfPurchases, Condition):
 
     icon = "event_available"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {
+        "which": "Which purchase",
+        "operator=is_set": "At any time",
+        "operator=is_not_set": "Never",
+    }
     examples: ClassVar[list[dict[str, Any]]] = [
         {"operator": "more_than_days_ago", "days": 60},
         {"operator": "past_days", "days": 21, "category": "Tea"},

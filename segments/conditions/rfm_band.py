@@ -36,6 +36,8 @@ class RfmBand(Condition):
 
     icon = "social_leaderboard"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"spend": "Champions spent at least"}
+    units: ClassVar[dict[str, str]] = {"spend": "money"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"band": "champions", "spend": 50},
         {"band": "loyal"},
@@ -103,16 +105,10 @@ class RfmBand(Condition):
         return earliest([*edges, LocalDayStart(Subquery(in_the_year.values("completed_at")[:1]), zone, YEAR + 1)])
 
     def phrase(self) -> str:
-        said = {
-            self.Band.CHAMPIONS: f"are {strong('champions')} who spent at least {strong(money(self.spend))}",
-            self.Band.LOYAL: f"are {strong('loyal')}, and no champions",
-            self.Band.NEW: f"are {strong('new')} as buyers",
-            self.Band.PROMISING: f"are {strong('promising')}",
-            self.Band.NEEDS_ATTENTION: f"are buyers whose band is {strong('needs attention')}",
-            self.Band.AT_RISK: f"are {strong('at risk')} of being lost",
-            self.Band.LOST: f"are {strong('lost')}",
-        }
-        return f"{said[self.Band(self.band)]} (by purchases)"
+        band = f"belong to the band {strong(self.get_band_display())}"
+        if self.band == self.Band.CHAMPIONS:
+            return f"{band}, having spent at least {strong(money(self.spend))}"
+        return band
 
     def seen(self, customer: Customer, now: datetime) -> str:
         bought = Order.objects.purchases(now).filter(customer=customer)

@@ -24,6 +24,8 @@ class Spent(MeasuresPurchases, Condition):
 
     icon = "payments"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"measure": "Which amount", "operator": "Spent"}
+    units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "money", "upper": "money"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 200},
         {"operator": "at_most", "value": 50, "window_days": 365},

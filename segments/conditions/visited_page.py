@@ -9,7 +9,7 @@ from loyaltyflow.store.models import Customer, Event
 from loyaltyflow.words import strong
 
 from ..comparisons.page import MatchesPage
-from ..comparisons.times import CountsTimes, tally
+from ..comparisons.times import CountsTimes, HowOften, tally
 from .base import Condition
 
 
@@ -43,7 +43,10 @@ class VisitedPage(MatchesPage, CountsTimes, Condition):
         return self.uncounted(self._visits(now), "occurred_at", now)
 
     def phrase(self) -> str:
-        return f"visited the page “{strong(self.pattern)}” {self.times()}{self.when()}"
+        page, when = f"the page “{strong(self.pattern)}”", self.when()
+        if self.operator == HowOften.NONE:
+            return f"did {strong('not')} visit {page}{when}" if when else f"{strong('never')} visited {page}"
+        return f"visited {page} {self.times()}{when}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         visits = Event.objects.named("page_visited").filter(self.is_page(), customer=customer)

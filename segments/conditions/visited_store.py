@@ -19,6 +19,8 @@ class VisitedStore(MeasuresPurchases, Condition):
 
     icon = "storefront"
     shelf = "Purchases"
+    labels: ClassVar[dict[str, str]] = {"operator": "Days with a purchase"}
+    units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "days", "upper": "days"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"value": 2},
         {"operator": "at_most", "value": 2, "window_days": 30},
@@ -37,7 +39,7 @@ class VisitedStore(MeasuresPurchases, Condition):
         return Count(TruncDate("completed_at", tzinfo=now.tzinfo), distinct=True)
 
     def phrase(self) -> str:
-        return f"came to buy{self.of_what('for')} on {self.said_of('day')}{self.when()}"
+        return f"made purchases{self.of_what()} on {self.said_of('day')}{self.when()}"
 
     def seen(self, customer: Customer, now: datetime) -> str:
         return number(int(self.measured(customer, now)), "day with a purchase", "days with a purchase")

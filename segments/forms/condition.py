@@ -1,8 +1,6 @@
 """The form of one condition, built from what its type says about itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -11,15 +9,20 @@ from typing import Any
 from django import forms
 from django.db import models
 
+from loyaltyflow.store.clock import store
+
 from ..comparisons.dates import ComparesDate
+from ..comparisons.month_day import ComparesMonthDay
 from ..comparisons.window import InWindow
 from ..conditions import Condition
 from ..exchange.trees import own_fields
 from ..properties.field import Questions
+from .clauses import Clause, Part
 from .filters import FilterField
 from .leads import compared, in_window
 from .lookups import Lookup, RowField
 
+MONEY = "money"  # as a unit: the store's currency
 MANY = 2  # so many optional lines are shown at once
 FEW = 40  # so many rows, and they are a list to choose from; more are searched
 WINDOW = ("window_days", "since", "until", "since_own")
@@ -31,59 +34,20 @@ WHEN = {  # sort of time → label, and the columns of InWindow that it asks for
     "until": ("Up to a date", {"until"}),
     "own": ("Since a day of their own", {"since_own"}),
 }
+BEFORE = {"last_month": "To"}  # field → what stands before it where it follows another in its line
 # Operators whose number has its unit behind it, so that both read as one sentence: In the past [21] days.
 SAID = {
+    "none": "Not at all",
     "past_days": "In the past",
     "next_days": "In the next",
-    "more_than_days_ago": "More than so long ago",
-    "more_than_days_ahead": "More than so long ahead",
+    "more_than_days_ago": "Longer ago than",
+    "more_than_days_ahead": "Further ahead than",
+    "in_for_days": "Has been in it for at least",
+    "entered_past_days": "Entered it in the past",
+    "left_past_days": "Left it in the past",
+    "got_in_past_days": "Has it, and got it in the past",
+    "has_had_for_days": "Has had it for at least",
 }
-
-
-@dataclass
-class Part:
-    """One input of a clause: what stands before and after it, and with which values of another it is asked for."""
-
-    field: forms.BoundField
-    unit: str = ""
-    before: str = ""
-    asked_with: str = ""
-    values: str = ""
-    is_number: bool = False
-    is_hidden: bool = False
-    suggestions: list[str] = dataclass_field(default_factory=list)
-
-    @property
-    def is_select(self) -> bool:
-        return isinstance(self.field.field.widget, forms.Select)
-
-
-@dataclass
-class Clause:
-    """One line of the form: a label over one input or several."""
-
-    label: str
-    parts: list[Part]
-    is_optional: bool = False
-    leads: str = ""
-
-    @property
-    def errors(self) -> list[str]:
-        return [str(error) for part in self.parts for error in part.field.errors]
-
-    @property
-    def first(self) -> Part:
-        return self.parts[0]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it is optional and says nothing."""
-        said = any(part.field.value() not in (None, "", ("", "")) for part in self.parts)
-        return self.is_optional and not said and not self.errors
-
-    @property
-    def is_check(self) -> bool:
-        return len(self.parts) == 1 and isinstance(self.first.field.field.widget, forms.CheckboxInput)
 
 
 class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -100,6 +64,7 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
             self._ask_when()
         for name, field in self.fields.items():
             self._dress(name, field, address, offered or {})
+        self.order_fields(sorted(self.fields, key=self._rank))
         if self.is_bound:
             said: Any = self.data
             kept = said.copy()
@@ -117,13 +82,14 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         names = list(self.fields)
         self.fields["when"] = when
         self.order_fields([*names[:at], "when", *names[at:]])
+        if WINDOW[0] in self.asked_with:  # the type asks for a time with some values of another field only
+            self.asked_with["when"] = self.asked_with[WINDOW[0]]
         for column in WINDOW:
             self.asked_with[column] = ("when", {name for name, (_, asked) in WHEN.items() if column in asked})
 
     def _dress(self, name: str, field: forms.Field, address: str, offered: dict[str, Any]) -> None:
-        if name == "operator" and str(field.label).lower() == "operator":
-            field.label = "When" if issubclass(self.kind, ComparesDate) else self._compared()
         label = str(field.label or name).lower()
+        field.label = self._label(name, str(field.label or name))
         field.error_messages["required"] = f"Say which {label}." if _is_choice(field) else f"Fill in the {label}."
         field.widget.attrs |= {"autocomplete": "off", "aria-label": str(field.label)}
         if name in self.asked_with and name in WINDOW:
@@ -136,7 +102,7 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.widget.attrs["placeholder"] = f"Any {label}" if not field.required else f"Search for a {label}"
         elif isinstance(field, forms.TypedChoiceField):
             field.choices = [
-                (value, f"Any {label}" if "---" in text else _begun(SAID.get(value, text)))
+                (value, self._choice(name, label, value, text))
                 for value, text in _options(field)
                 if value != "" or not field.required
             ]
@@ -151,10 +117,31 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         elif isinstance(field.widget, forms.Textarea):
             field.widget.attrs["rows"] = 3
 
-    def _compared(self) -> str:
-        """What the operator is asked of, as the field says it that stands behind it."""
-        behind = [name for name, (other, _) in self.asked_with.items() if other == "operator"]
-        return str(self.fields[behind[0]].label) if behind else "Value"
+    def _label(self, name: str, own: str) -> str:
+        """What stands over the field's line."""
+        is_date = name == "operator" and issubclass(self.kind, (ComparesDate, ComparesMonthDay))
+        return self.kind.labels.get(name) or ("When" if is_date else own)
+
+    def _choice(self, name: str, label: str, value: Any, text: str) -> str:
+        """What a choice is called where it is chosen."""
+        if "---" in text:
+            return "Choose one" if name in self.asked_with else f"Any {label}"
+        return self.kind.labels.get(f"{name}={value}") or _begun(SAID.get(value, text))
+
+    def _rank(self, name: str) -> int:
+        """Where it stands: first what is asked about, then how it is compared, then when, then what narrows it down."""
+        if name in ("when", *WINDOW):
+            return 2
+        if name == "operator":
+            return 1
+        if name in self.asked_with:
+            return self._rank(self.asked_with[name][0])
+        leads = self.asked_with.get("operator", ("", set()))[0] == name
+        return 0 if self.fields[name].required or leads else 3
+
+    def _depth(self, name: str) -> int:
+        """How many others decide whether the field is asked for."""
+        return 1 + self._depth(self.asked_with[name][0]) if name in self.asked_with else 0
 
     def _plain(self, name: str) -> None:
         """Write a number without the noughts that its column keeps: 200, not 200.000."""
@@ -204,13 +191,13 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         drawn: dict[str, Clause] = {}
         homes = {name: self._home(name) for name in self.fields}
         places = list(dict.fromkeys(homes.values()))  # a line stands where the first of its fields does
-        for name in sorted(self.fields, key=lambda name: (places.index(homes[name]), homes[name] != name)):
+        for name in sorted(self.fields, key=lambda name: (places.index(homes[name]), self._depth(name))):
             field, home = self.fields[name], homes[name]
             part = self._part(name, said, is_first=home not in drawn)
             if home in drawn and home != name:
                 drawn[home].parts.append(part)
             else:
-                alone = not field.required and name != "when"
+                alone = not field.required and name != "when" and name not in self.asked_with
                 drawn[name] = Clause(str(field.label or name), [part], is_optional=alone)
         for clause in drawn.values():
             clause.leads = self._leads(clause)
@@ -218,7 +205,8 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _home(self, name: str) -> str:
         """The field in whose line the field stands: the one that decides whether it is asked for, or its own."""
-        if name not in self.asked_with or isinstance(self.fields[name], RowField):
+        has_line = name == "when" or name in self.kind.labels or isinstance(self.fields[name], RowField)
+        if has_line or name not in self.asked_with:
             return name
         return self._home(self.asked_with[name][0])
 
@@ -230,13 +218,17 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
         return Part(
             self[name],
             suggestions=known,
-            unit=self.kind.units.get(name, ""),
-            before=label if not is_first and label.lower() in {"and", "from", "to"} else "",
+            unit=self._unit(name),
+            before=BEFORE.get(name, label if label.lower() in {"and", "from", "to"} else "") if not is_first else "",
             asked_with=other,
             values=" ".join(sorted(str(each) for each in values)),
             is_number=is_number,
             is_hidden=not self.asks(name, said),
         )
+
+    def _unit(self, name: str) -> str:
+        unit = self.kind.units.get(name, "")
+        return store().currency if unit == MONEY else unit
 
     def _leads(self, clause: Clause) -> str:
         """What the numbers of days in the line come to today."""

@@ -127,7 +127,7 @@ def test_staff_build_winback_from_an_empty_page_with_clicks_and_typing_only(brow
 
     wanted = stayed_away(now())
     assert len(wanted) == 3
-    assert rows(page) == ["Made no purchase in the past 21 days", "Made at least 1 purchase", "Has the state MA"]
+    assert rows(page) == ["Made no purchase in the past 21 days", "Made at least 1 purchase", "Lives in Massachusetts"]
     expect(page.locator("#strip .count")).to_have_text("3 customers")
     expect(page.locator(".head-note")).to_contain_text("3 changes not saved")
     page.click("#activate")
@@ -256,7 +256,7 @@ def test_what_was_typed_is_never_lost_without_a_word(browse, winback):
     page.reload()
     settled(page)
     assert asked == ["beforeunload"]
-    assert rows(page)[1] == "Has the state MA"
+    assert rows(page)[1] == "Lives in Massachusetts"
     assert page.complaints == []
 
 
@@ -324,7 +324,7 @@ def test_what_was_typed_into_a_deleted_condition_can_be_added_again(browse, winb
     page.click("text=Add it again")
     expect(page.locator("#rows .row-link")).to_have_count(2)
     settled(page)
-    assert rows(page) == ["Has the state MA", "Made at least 2 purchases"]
+    assert rows(page) == ["Lives in Massachusetts", "Made at least 2 purchases"]
 
 
 def test_a_request_that_fails_loses_nothing_and_can_be_tried_again(browse, winback):
@@ -377,7 +377,7 @@ def test_groups_are_made_turned_round_and_filled_by_menu_and_by_dragging(browse,
     drag(page, page.locator(".group .group .row .drag"), page.locator("#rows .row").first)
     expect(page.locator(".group .group .row-link")).to_have_count(0)
     settled(page)
-    assert sorted(rows(page)) == ["Has the state MA", "Made at least 1 purchase"]
+    assert sorted(rows(page)) == ["Lives in Massachusetts", "Made at least 1 purchase"]
     assert page.complaints == []
 
 

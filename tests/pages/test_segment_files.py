@@ -29,7 +29,7 @@ def test_a_segment_is_exported_deleted_and_imported_again(width, browse, tmp_pat
     assert fits(page)
     page.get_by_label("Or its text").fill(LOCAL)
     page.get_by_role("button", name="See what it does").click()
-    assert "Customers who have the state MA." in page.locator("#preview").text_content()
+    assert "Customers who live in Massachusetts." in page.locator("#preview").text_content()
     assert not Segment.objects.exists()
     assert fits(page)
     page.get_by_role("button", name="Import", exact=True).click()

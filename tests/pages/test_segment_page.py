@@ -60,7 +60,7 @@ def test_the_page_shows_size_members_and_state(browse, local):
 
     assert page.locator("#main h2").first.inner_text() == "Locals"
     assert page.locator(".lf-pill").first.inner_text().endswith("Active")
-    assert "Customers who have the state MA." in page.locator(".lf-sentence").inner_text()
+    assert "Customers who live in Massachusetts." in page.locator(".lf-sentence").inner_text()
     facts = [each.inner_text().split("\n")[:2] for each in page.locator(".lf-facts > div").all()]
     assert facts == [
         ["Members", "3"],
@@ -172,7 +172,7 @@ def test_why_is_answered_with_the_values_that_were_seen(browse, local):
 
     answer = page.locator(".lf-answer").inner_text()
     assert "Cleo Park is in it." in answer
-    assert "Has the state MA" in answer
+    assert "Lives in Massachusetts" in answer
     assert "State: MA" in answer
     assert page.complaints == []
 

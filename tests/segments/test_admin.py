@@ -60,11 +60,11 @@ def test_a_condition_is_chosen_added_changed_and_removed(staff):
     assert "needs a value to compare with" in refused.content.decode()
     staff.post(f"{editor}rows/?{new}", {"field": "state", "operator": "is", "value": "MA"})
     [part] = edited(made).parts()
-    assert part.summary() == "have the state MA"
+    assert part.summary() == "live in Massachusetts"
 
     seen = own_digest(part)
     staff.post(f"{editor}rows/{part.number}/", {"field": "state", "operator": "is", "value": "NH", "seen": seen})
-    assert edited(made).summary() == "have the state NH"
+    assert edited(made).summary() == "live in New Hampshire"
     staff.post(f"{editor}rows/{part.number}/delete/")
     assert edited(made).parts() == []
 

@@ -158,7 +158,7 @@ def test_the_anniversary_of_the_first_purchase_that_counts(now):
 
     assert met_by(today, now) == {"Anna"}
     assert met_by(today, now - timedelta(days=1)) == set()
-    assert today.sentence() == "Has the anniversary of the day they <b>first bought</b> <b>today</b>"
+    assert today.sentence() == "Has an anniversary <b>today</b> of the day they <b>first bought</b>"
     assert today.explain(who, now).seen == "first bought: Nov 23, 2025, 2:14 pm"
 
 

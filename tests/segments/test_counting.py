@@ -195,6 +195,16 @@ def test_things_worth_knowing_of_those_who_match_are_counted_with_them(people, n
     assert counting.looked(tree(lives_in("MA")), now).known == {"are called Ann": 10, "live in NH": 0}
 
 
+def test_of_those_who_match_it_is_counted_whom_e_mail_reaches(people, now):
+    ann, bea = Customer.objects.filter(state="MA").order_by("pk")[:2]
+    Customer.objects.filter(pk=ann.pk).update(email="ann@example.com")
+    Customer.objects.filter(pk=bea.pk).update(email="bea@example.com")
+    factories.consent(ann, now - timedelta(days=1))
+
+    assert counting.looked(tree(lives_in("MA")), now).known == {"can be sent e-mail": 1}
+    assert counting.looked(tree(lives_in("NH")), now).known == {"can be sent e-mail": 0}
+
+
 def test_the_number_of_statements_does_not_depend_on_that_of_customers(people, now):
     asked = tree(lives_in("MA"), {"made_purchase": {"count": 2}})
 

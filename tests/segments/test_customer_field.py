@@ -181,9 +181,16 @@ def test_an_address_is_found_by_the_index_of_addresses(now):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"value": "MA"}, "Has the state <b>MA</b>"),
-        ({"operator": "is_not", "value": "MA"}, "Has a state other than <b>MA</b>"),
-        ({"operator": "in_list", "value": "MA, NH, VT"}, "Has the state <b>MA</b>, <b>NH</b> or <b>VT</b>"),
+        ({"value": "MA"}, "Lives in <b>Massachusetts</b>"),
+        ({"operator": "is_not", "value": "MA"}, "Has a state other than <b>Massachusetts</b>"),
+        (
+            {"operator": "in_list", "value": "MA, NH, VT"},
+            "Lives in <b>Massachusetts</b>, <b>New Hampshire</b> or <b>Vermont</b>",
+        ),
+        ({"value": "Atlantis"}, "Lives in <b>Atlantis</b>"),
+        ({"operator": "starts_with", "value": "MA"}, "Has a state that starts with “<b>MA</b>”"),
+        ({"field": "country", "value": "US"}, "Lives in <b>US</b>"),
+        ({"field": "country", "operator": "is_not_set"}, "Has <b>no known country</b>"),
         ({"field": "email", "operator": "contains", "value": "@"}, "Has an e-mail address that contains “<b>@</b>”"),
         ({"field": "phone", "operator": "is_set"}, "Has a phone number that <b>is known</b>"),
         ({"field": "gender", "operator": "is_not_set"}, "Has <b>no known gender</b>"),

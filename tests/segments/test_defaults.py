@@ -7,14 +7,15 @@ import pytest
 from django.core.management import call_command
 from django.db.migrations import Migration
 
-from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import StoreSettings
+from messaging.models import Campaign, Engagement, Message
 from segments import defaults, refresh
 from segments.conditions import Condition
 from segments.models import Membership, Segment
 from tests import factories
 
 from . import histories
+from .histories.messaging import template
 from .population import judged, known, populate, taken_back
 
 pytestmark = pytest.mark.django_db
@@ -110,14 +111,28 @@ def bought(*orders, **fields):
     return live
 
 
-def wrote(*events):
-    """Makes a customer to whom the events happened, each so many days ago and by a machine or not."""
+def wrote(sent, *acts):
+    """Makes a customer who was sent a message so many days ago; each act: what, when, by a machine or not."""
 
     def live(now):
-        who = factories.customer()
-        for number, (name, days, *is_machine) in enumerate(events):
-            known = {"is_machine": is_machine[0]} if is_machine else {}
-            happened(name, who.pk, now - timedelta(days=days), f"{who.pk}:{number}", **known)
+        message = Message.objects.create(
+            campaign=Campaign.objects.create(name="News"),
+            customer=factories.customer(),
+            template=template("News"),
+            channel="email",
+            category="marketing",
+            origin="test",
+            visit=1,
+            due_at=now - timedelta(days=sent),
+            status="sent",
+            sent_at=now - timedelta(days=sent),
+        )
+        Engagement.record(
+            [
+                Engagement(message=message, kind=kind, at=now - timedelta(days=days), is_machine=is_machine)
+                for kind, days, is_machine in acts
+            ]
+        )
 
     return live
 
@@ -133,7 +148,6 @@ def likes(*lines):
     return live
 
 
-SENT = ("message_sent", 180)
 MEMBER = {"loyalty_joined_at": datetime(2020, 1, 1, tzinfo=UTC)}
 TWELVE = [(30 * number, "125.00") for number in range(12)]
 CASES = [
@@ -164,12 +178,12 @@ CASES = [
     ("more on coffee", "Most bought is coffee", likes((180, "Coffee", "6.00"), (5, "Tea", "5.00")), 1),
     ("more on tea", "Most bought is coffee", likes((180, "Coffee", "6.00"), (5, "Tea", "7.00")), 0),
     ("coffee long ago", "Most bought is coffee", likes((181, "Coffee", "6.00"), (5, "Tea", "5.00")), 0),
-    ("only sent", "No e-mail opened for 180 days", wrote(SENT), 1),
-    ("sent long ago", "No e-mail opened for 180 days", wrote(("message_sent", 181)), 0),
-    ("opened", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 180, False)), 0),
-    ("opened long ago", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 181, False)), 1),
-    ("opened by a machine", "No e-mail opened for 180 days", wrote(SENT, ("message_opened", 9, True)), 1),
-    ("clicked", "No e-mail opened for 180 days", wrote(SENT, ("message_clicked", 9, False)), 0),
+    ("only sent", "No e-mail opened for 180 days", wrote(180), 1),
+    ("sent long ago", "No e-mail opened for 180 days", wrote(181), 0),
+    ("opened", "No e-mail opened for 180 days", wrote(180, ("open", 180, False)), 0),
+    ("opened long ago", "No e-mail opened for 180 days", wrote(180, ("open", 181, False)), 1),
+    ("opened by a machine", "No e-mail opened for 180 days", wrote(180, ("open", 9, True)), 1),
+    ("clicked", "No e-mail opened for 180 days", wrote(180, ("click", 9, False)), 0),
     ("12 days and 1,500", "VIP", bought(*TWELVE, **MEMBER), 1),
     ("no member", "VIP", bought(*TWELVE), 0),
     ("11 days", "VIP", bought(*TWELVE[1:], (30, "125.00"), **MEMBER), 0),

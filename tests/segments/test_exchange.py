@@ -251,7 +251,7 @@ def test_what_is_said_of_a_segment_that_is_here_becomes_its_draft(local):
 
     found = as_it_is(local.pk)
     assert (change.what, change.notes) == (What.CHANGED, [])
-    assert change.summary == "Customers who have the state MA and made at least 3 purchases."
+    assert change.summary == "Customers who live in Massachusetts and made at least 3 purchases."
     assert (found.root.wording(), found.is_active) == (before, True)
     assert (found.draft_changed_by, found.draft_changed_at) == (dana, NOW)
     kept, changed = found.draft.parts()

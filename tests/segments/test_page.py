@@ -143,7 +143,7 @@ def test_the_page_says_who_is_in_and_why(staff):
     context = staff.get(page(made, customer="Anna@Example.com")).context
     text = read(staff, made, customer="Anna@Example.com")
 
-    assert "Customers who have the state <b>MA</b> and made <b>at least 1</b> purchase." in text
+    assert "Customers who live in <b>Massachusetts</b> and made <b>at least 1</b> purchase." in text
     assert (context["segment"].members_now, context["share"], context["week"]["entered"]) == (1, 0.5, 1)
     assert "Anna</a> is in it." in text
     assert [each["holds"] for each in context["reasons"]] == [True, True]
@@ -393,6 +393,15 @@ def test_a_segment_without_conditions_is_not_switched_on(staff):
     assert "“Bare” has no conditions, so everybody would be in it." in press(staff, made, "active")
     made.refresh_from_db()
     assert not made.is_active
+
+
+def test_a_segment_without_conditions_offers_to_add_some_and_not_to_activate_it(staff):
+    bare = read(staff, segment(grow(AllOf), "Bare", is_active=False))
+    whole = read(staff, segment(grow(AllOf, CustomerField.objects.create(value="MA")), "Whole", is_active=False))
+
+    assert ("Add conditions" in bare, "Edit conditions" in bare, ">Activate<" in bare) == (True, False, False)
+    assert ("Add conditions" in whole, "Edit conditions" in whole, ">Activate<" in whole) == (False, True, True)
+    assert "Say by conditions who belongs in it, then activate it." in bare
 
 
 def test_what_is_not_used_is_archived_and_brought_back(staff, club):

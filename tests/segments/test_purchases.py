@@ -215,7 +215,7 @@ def test_purchases_are_said_in_plain_words(now):
             "bought exactly 1 unit in the category Tea in the past day"
         ),
         VisitedStore(value=Decimal(3), store_location="Salem").summary(): (
-            "came to buy at the store Salem on at least 3 days"
+            "made purchases at the store Salem on at least 3 days"
         ),
         PurchaseDate(
             operator="more_than_days_ago", days=60

@@ -184,7 +184,7 @@ def test_the_conditions_of_a_step_are_grouped_moved_and_turned_round(admin_clien
         f"{editor}rows/?to=0&after=&type=made_purchase", {"operator": "at_least", "count": 2, "when": "ever"}
     )
     first, second = asked(step).parts()
-    assert (first.summary(), second.summary()) == ("have the state MA", "made at least 2 purchases")
+    assert (first.summary(), second.summary()) == ("live in Massachusetts", "made at least 2 purchases")
     admin_client.post(f"{editor}rows/{first.number}/negate/")
     admin_client.post(f"{editor}groups/0/?mode=any_of")
 

@@ -230,8 +230,8 @@ def test_what_a_draft_asks_may_change(asked):
     copied.value = "NY"
     copied.save()
 
-    assert copied.parent.summary() == "have the state NY"
-    assert If.objects.get(revision__status="live").summary() == "If they have the state MA"
+    assert copied.parent.summary() == "live in New York"
+    assert If.objects.get(revision__status="live").summary() == "If they live in Massachusetts"
 
 
 def test_who_reached_the_goal_did_it_within_its_days_after_entering(now):
