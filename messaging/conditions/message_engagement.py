@@ -26,6 +26,7 @@ class MessageEngagement(CountsTimes, Condition):
 
     icon = "ads_click"
     shelf = "Messages"
+    words = "e-mail newsletter"
     examples: ClassVar[list[dict[str, Any]]] = [
         {"act": "sent", "count": 2, "window_days": 30},
         {"act": "opened", "operator": "none", "window_days": 180},

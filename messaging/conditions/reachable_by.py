@@ -18,6 +18,7 @@ class ReachableBy(Condition):
 
     icon = "mark_email_read"
     shelf = "Messages"
+    words = "can be sent newsletter subscribed"
     examples: ClassVar[list[dict[str, Any]]] = [{"channel": "email"}, {"channel": "sms"}]
 
     # Channel → where customers have their address, and what a valid one looks like.

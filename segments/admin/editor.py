@@ -4,14 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponseNotAllowed as NotAllowed
+from django.http import HttpResponseRedirect as Redirect
 from django.urls import URLPattern
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
@@ -22,7 +17,7 @@ from ..editing import drafts
 from ..editing.conflicts import Changed, Conflict, Gone
 from ..editing.differences import TOP, find
 from ..forms.condition import condition_form
-from ..forms.lookups import RowField, found
+from ..forms.lookups import RowField, found, note
 from ..models import Segment
 from . import counted, saving
 from .answers import POSTED, Panel, answer, number_of, part, row_panel, told_by
@@ -53,7 +48,7 @@ def paths(segments: ModelAdmin) -> list[URLPattern]:
 def shown(view: View, owner: Owner, **more: Any) -> HttpResponseBase:
     """What the view answers; what only does something answers only to what is sent."""
     if view in POSTED and owner.request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return NotAllowed(["POST"])
     return view(owner, **more)
 
 
@@ -179,7 +174,7 @@ def row(owner: Owner, number: int) -> HttpResponse:
     if owner.request.method == "POST" and owner.may_change:
         return _save(owner, number)
     if owner.request.method == "GET" and "row" not in owner.request.GET and not owner.request.htmx:  # type: ignore[attr-defined]
-        return HttpResponseRedirect(f"{owner.address}?row={number}")
+        return Redirect(f"{owner.address}?row={number}")
     found = find(owner.tree, number)
     if found is None or found.takes_parts:
         return answer(owner, told="This condition is not there any more. Somebody deleted it.")
@@ -292,7 +287,8 @@ def options(owner: Owner, kind: str, name: str) -> HttpResponse:
         raise Http404
     words = owner.request.GET.get(f"{name}_text", "").replace("\0", "").strip()
     rows = list(found(field.queryset, words)[: FOUND + 1])
-    about = {"rows": rows[:FOUND], "more": len(rows) > FOUND, "words": words, "field": name}
+    noted = [(each, note(each)) for each in rows[:FOUND]]
+    about = {"rows": noted, "more": len(rows) > FOUND, "words": words, "field": name}
     return part(owner, "editor/options.html", about)
 
 

@@ -13,6 +13,7 @@ from ..conditions.any_of import AnyOf
 from ..conditions.none_of import NoneOf
 from ..counting import Count
 from ..editing.differences import TOP
+from ..exchange.trees import own_fields
 
 # In which order staff find the types of conditions; other headings come after these.
 SHELVES = ["Purchases", "What they did", "About them", "Dates of theirs", "Carts"]
@@ -166,6 +167,7 @@ def offered(kinds: Iterable[type[Condition]]) -> list[list[tuple[str, list[dict[
     for kind in kinds:
         if not kind.takes_parts:
             pick = {"type": kind.type_name(), "icon": kind.icon, "title": title(kind), "help": first_sentence(kind)}
+            pick["words"] = asked_for(kind)
             shelves.setdefault(kind.shelf, []).append(pick)
     for picks in shelves.values():
         picks.sort(key=lambda pick: (len(pick["title"].split()), pick["title"]))  # the plain ones first
@@ -174,6 +176,16 @@ def offered(kinds: Iterable[type[Condition]]) -> list[list[tuple[str, list[dict[
     split = min(range(len(order) + 1), key=lambda at: abs(sum(lengths[:at]) - sum(lengths[at:])))
     columns = [order[:split], order[split:]]
     return [[(shelf, shelves[shelf]) for shelf in column] for column in columns]
+
+
+def asked_for(kind: type[Condition]) -> str:
+    """What its form asks and offers to choose from, so that it is found by those words, too."""
+    said = [kind.words]
+    for each in own_fields(kind):
+        if each.name == "since_own":  # every type with a time offers the same days
+            continue
+        said += [str(each.verbose_name), *(str(label) for value, label in each.choices or () if value != "")]
+    return " ".join(dict.fromkeys(said)).strip()
 
 
 def title(kind: type[Condition]) -> str:

@@ -19,6 +19,7 @@ class AttributeText(OfAttribute, ComparesText, Condition):
 
     icon = "notes"
     shelf = "About them"
+    words = "interest preference custom"
     labels: ClassVar[dict[str, str]] = {"operator": "The text"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"attribute": "roast", "operator": "is", "value": "dark"},

@@ -36,6 +36,7 @@ class Condition(PolymorphicModel):
 
     icon: ClassVar[str] = "rule"
     shelf: ClassVar[str] = ""  # under which heading staff find it
+    words: ClassVar[str] = ""  # by which staff look for it, besides those of its form
     takes_parts: ClassVar[bool] = False
     asked_of_segments: ClassVar[bool] = True  # False: it makes sense in a workflow only
     # One for each thing that can be asked, every operator among them: its fields as the YAML says them.

@@ -19,6 +19,7 @@ class BoughtUnits(MeasuresPurchases, Condition):
 
     icon = "shopping_basket"
     shelf = "Purchases"
+    words = "quantity how many"
     labels: ClassVar[dict[str, str]] = {"operator": "Units"}
     units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "units", "upper": "units"}
     examples: ClassVar[list[dict[str, Any]]] = [

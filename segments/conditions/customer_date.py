@@ -22,6 +22,7 @@ class CustomerDate(ComparesDate, Condition):
 
     icon = "event_available"
     shelf = "Dates of theirs"
+    words = "new customers since"
     labels: ClassVar[dict[str, str]] = {"field": "The day they"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"field": "registered_at", "operator": "past_days", "days": 21},

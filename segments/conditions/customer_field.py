@@ -29,6 +29,7 @@ class CustomerField(ComparesText, Condition):
 
     icon = "person_search"
     shelf = "About them"
+    words = "lives address province zip"
     labels: ClassVar[dict[str, str]] = {"operator": "Its value"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"field": "state", "operator": "is", "value": "MA"},

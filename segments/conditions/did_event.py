@@ -35,6 +35,7 @@ class DidEvent(CountsTimes, Condition):
 
     icon = "bolt"
     shelf = "What they did"
+    words = "logged in app survey website"
     labels: ClassVar[dict[str, str]] = {"operator": "How often", "where": "Where"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"event_type": "mobile_login", "count": 2, "window_days": 30},

@@ -26,6 +26,7 @@ class HasCart(ComparesKnownNumber, Condition):
 
     icon = "shopping_cart"
     shelf = "Carts"
+    words = "basket abandoned"
     labels: ClassVar[dict[str, str]] = {"measure": "Holds"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {},

@@ -20,6 +20,7 @@ class HasConsent(Condition):
 
     icon = "how_to_reg"
     shelf = "About them"
+    words = "subscribed unsubscribed newsletter permission"
     examples: ClassVar[list[dict[str, Any]]] = [
         {"channel": "email", "status": "opted_in"},
         {"channel": "email", "status": "opted_out"},

@@ -21,6 +21,7 @@ class JoinedLoyalty(Condition):
 
     icon = "loyalty"
     shelf = "About them"
+    words = "programme membership club"
     labels: ClassVar[dict[str, str]] = {"window_days": "Joined in the past"}
     units: ClassVar[dict[str, str]] = {"window_days": "days"}
     examples: ClassVar[list[dict[str, Any]]] = [{}, {"window_days": 30}, {"window_days": 1}, {"window_days": 0}]

@@ -31,6 +31,7 @@ class MadePurchase(CountsPurchases, Condition):
 
     icon = "shopping_bag"
     shelf = "Purchases"
+    words = "bought order times once twice never winback dormant"
     labels: ClassVar[dict[str, str]] = {"operator": "Bought"}
     units: ClassVar[dict[str, str]] = {**CountsPurchases.units, "count": "times"}
     examples: ClassVar[list[dict[str, Any]]] = [

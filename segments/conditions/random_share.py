@@ -25,6 +25,7 @@ class RandomShare(Condition):
 
     icon = "casino"
     shelf = "About them"
+    words = "test a/b split control group sample"
     units: ClassVar[dict[str, str]] = {"share": "% of all"}
     examples: ClassVar[list[dict[str, Any]]] = [
         {"share": 50},

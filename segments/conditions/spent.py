@@ -24,6 +24,7 @@ class Spent(MeasuresPurchases, Condition):
 
     icon = "payments"
     shelf = "Purchases"
+    words = "money revenue worth value of orders"
     labels: ClassVar[dict[str, str]] = {"measure": "Which amount", "operator": "Spent"}
     units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "money", "upper": "money"}
     examples: ClassVar[list[dict[str, Any]]] = [

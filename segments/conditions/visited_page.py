@@ -18,6 +18,7 @@ class VisitedPage(MatchesPage, CountsTimes, Condition):
 
     icon = "web"
     shelf = "What they did"
+    words = "website url address"
     examples: ClassVar[list[dict[str, Any]]] = [
         {"pattern": "/tea/*", "window_days": 30},
         {"pattern": "shop.example.com/sale", "operator": "at_most", "count": 1},

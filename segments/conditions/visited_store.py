@@ -19,6 +19,7 @@ class VisitedStore(MeasuresPurchases, Condition):
 
     icon = "storefront"
     shelf = "Purchases"
+    words = "often frequency"
     labels: ClassVar[dict[str, str]] = {"operator": "Days with a purchase"}
     units: ClassVar[dict[str, str]] = {**MeasuresPurchases.units, "value": "days", "upper": "days"}
     examples: ClassVar[list[dict[str, Any]]] = [

@@ -96,7 +96,8 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
             field.required, field.help_text = False, ""  # the window says by itself what is missing
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = offered.get(name, field.queryset)
-            field.empty_label = "Choose one" if field.required else f"Any {label}"
+            nothing = f"There is no {label} yet" if not field.queryset.exists() else "Choose one"
+            field.empty_label = nothing if field.required else f"Any {label}"
             if isinstance(field, RowField) and isinstance(field.widget, Lookup):
                 field.widget.address = f"{address}options/{self.kind.type_name()}/{name}/"
                 field.widget.attrs["placeholder"] = f"Any {label}" if not field.required else f"Search for a {label}"
@@ -107,6 +108,7 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
                 if value != "" or not field.required
             ]
         elif isinstance(field, (forms.IntegerField, forms.DecimalField)):
+            field.widget.attrs |= {"placeholder": "Day"} if name in ("day", "last_day") else {}
             field.widget = forms.TextInput({**field.widget.attrs, "inputmode": "decimal"})
             field.error_messages["invalid"] = "Write a number in digits, such as 21."
             self._plain(name)

@@ -25,6 +25,7 @@ class Lookup(forms.TextInput):
         context: dict[str, Any] = super().get_context(name, None, attrs)
         pk, text = value if isinstance(value, tuple) else (value, None)
         chosen = self.choices.queryset.filter(pk=pk).first() if str(pk or "").isdecimal() else None
+        context["widget"]["is_wrong"] = "aria-invalid" in context["widget"]["attrs"]
         context["widget"] |= {"address": self.address, "pk": pk or "", "text": text or str(chosen or "")}
         return context
 
@@ -52,6 +53,13 @@ class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]
         noun = self.queryset.model._meta.verbose_name if self.queryset is not None else "row"
         fault = "Several are called" if alike else f"No {noun} is called"
         raise ValidationError(f"{fault} “{text}”. Type a part of the name, then choose one from the list.")
+
+
+def note(row: Any) -> str:
+    """What tells a row from others that are called the same, such as a product's SKU; empty if its name does."""
+    unique = name_field(type(row))
+    known = str(getattr(row, unique)) if unique else ""
+    return "" if known == str(row) else known
 
 
 def found(rows: Any, text: str) -> Any:

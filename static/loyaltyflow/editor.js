@@ -179,15 +179,15 @@
     pick?.id ? input.setAttribute("aria-activedescendant", pick.id) : input.removeAttribute("aria-activedescendant");
   };
   const filter = (chooser, words) => {
-    for (const pick of all("[data-pick]", chooser)) pick.closest("li").hidden = !words.every((word) => pick.textContent.toLowerCase().includes(word));
+    for (const pick of all("[data-pick]", chooser)) pick.closest("li").hidden = !words.every((word) => `${pick.textContent} ${pick.dataset.words ?? ""}`.toLowerCase().replaceAll("-", "").includes(word));
     for (const shelf of all(".shelf", chooser)) shelf.hidden = !one("li:not([hidden])", shelf);
     one(".nothing", chooser)?.toggleAttribute("hidden", Boolean(one("li:not([hidden])", chooser)));
     choose(chooser, choices(chooser)[0]);
   };
   document.addEventListener("input", ({ target }) => {
     const chooser = target.closest("[data-chooser]");
-    if (chooser && "filter" in chooser.dataset) filter(chooser, target.value.toLowerCase().split(/\s+/).filter(Boolean));
-    if (chooser && "lookup" in chooser.dataset) one("[type=hidden]", chooser).value = "";
+    if (chooser && "filter" in chooser.dataset) filter(chooser, target.value.toLowerCase().replaceAll("-", "").split(/\s+/).filter(Boolean));
+    if (chooser !== target && chooser && "lookup" in chooser.dataset) one("[type=hidden]", chooser).value = ""; // typed, not picked
   });
   document.addEventListener("click", ({ target }) => {
     const pick = target.closest("[data-lookup] [data-pick]"), chooser = pick?.closest("[data-chooser]");

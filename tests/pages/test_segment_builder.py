@@ -12,6 +12,7 @@ from loyaltyflow.store.models import Customer, Order, StoreSettings
 from segments import refresh
 from segments.editing import drafts, publishing
 from segments.exchange import trees as exchange
+from segments.forms.condition import FEW
 from segments.models import Segment
 from tests import factories
 
@@ -178,6 +179,52 @@ def test_a_live_segment_is_saved_after_saying_who_moves(browse, winback):
     winback.refresh_from_db()
     assert (winback.draft, winback.members_now) == (None, 3)
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_one_of_several_products_of_one_name_is_chosen_by_its_sku(by_key, browse, winback):
+    for number in range(FEW + 1):
+        factories.product(sku=f"CEREAL-{number:02}", name="Kids cereal, 14.5 oz")
+    page = browse(f"{address(winback)}?new=0&type=made_purchase")
+    page.click(".fold summary")
+    page.fill("[name=product_text]", "cereal-07")
+    expect(page.locator("#panel .options button")).to_have_text(["Kids cereal, 14.5 ozCEREAL-07"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter") if by_key else page.click("#panel .options button")
+    expect(page.locator("#does")).to_contain_text("of Kids cereal, 14.5 oz")
+    apply(page)
+
+    winback.refresh_from_db()
+    chosen = [part.product for part in winback.edited().parts() if getattr(part, "product", None)]
+    assert [product.sku for product in chosen] == ["CEREAL-07"]
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("lives", "customer_field"),
+        ("country", "customer_field"),
+        ("September", "anniversary"),
+        ("bought twice", "made_purchase"),
+        ("discount", "made_purchase"),
+        ("unsubscribed", "has_consent"),
+        ("basket", "has_cart"),
+        ("loyalty member", "joined_loyalty"),
+        ("email", "has_consent"),
+    ],
+)
+def test_conditions_are_found_by_what_they_ask(words, first, client, boss, winback):
+    client.force_login(boss)
+    page = client.get(f"{address(winback)}rows/new/?to=0", headers={"hx-request": "true"}).content.decode()
+    said = r'id="pick-(\w+)" data-pick(?: data-words="([^"]*)")?.*?<b>(.*?)</b><small>(.*?)</small>'
+    found = [
+        kind
+        for kind, *texts in re.findall(said, page)
+        if all(word in " ".join(texts).lower().replace("-", "") for word in words.lower().split())
+    ]
+
+    assert found[0] == first
 
 
 def test_discarding_brings_back_what_was_saved(browse, winback):

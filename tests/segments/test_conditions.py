@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from loyaltyflow.store.clock import StoreClock
-from loyaltyflow.store.models import Channel, Consent, Customer
+from loyaltyflow.store.models import Channel, Consent, Customer, StoreSettings
 from segments.conditions.all_of import AllOf
 from segments.conditions.any_of import AnyOf
 from segments.conditions.customer_field import CustomerField
@@ -91,6 +91,7 @@ def test_a_tree_is_read_with_one_query_for_each_type(four, now, django_assert_nu
     inner = grow(AnyOf, *(CustomerField.objects.create(value=value) for value in ("NH", "VT", "ME")))
     root = grow(AllOf, CustomerField.objects.create(field="language", value="en"), inner)
 
+    StoreSettings.load()
     with django_assert_num_queries(1 + 3):  # as in a request, which reads the store's settings once
         summary = StoreClock(lambda request: HttpResponse(root.summary()))(HttpRequest()).content.decode()
 

@@ -109,6 +109,7 @@ def test_a_time_is_asked_for_only_where_it_matters():
 
 
 def test_amounts_of_money_stand_before_the_stores_currency():
+    StoreSettings.load()
     StoreSettings.objects.update(currency="EUR")
 
     units = {part.field.name: part.unit for clause in form_of(Spent()).clauses() for part in clause.parts}
