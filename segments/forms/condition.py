@@ -96,7 +96,8 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
             field.required, field.help_text = False, ""  # the window says by itself what is missing
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = offered.get(name, field.queryset)
-            nothing = f"There is no {label} yet" if not field.queryset.exists() else "Choose one"
+            is_any = field.queryset is not None and field.queryset.exists()
+            nothing = "Choose one" if is_any else f"There is no {label} yet"
             field.empty_label = nothing if field.required else f"Any {label}"
             if isinstance(field, RowField) and isinstance(field.widget, Lookup):
                 field.widget.address = f"{address}options/{self.kind.type_name()}/{name}/"
