@@ -1,5 +1,6 @@
 """The segment's own page: how many are in it, who, since when and why."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from loyaltyflow import words
+from loyaltyflow.sql import TooSlow
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer, Event
 from loyaltyflow.store.people import known_as
@@ -17,6 +19,7 @@ from loyaltyflow.store.templatetags.figures import day
 
 from .. import history
 from ..conditions.base import Explanation
+from ..counting import Count, counted
 from ..models import Segment
 from . import members, states
 from .counted import reasons, turned
@@ -53,7 +56,8 @@ def show(
         "form": form or states.form_of(segment),
         "everybody": everybody,
         "share": segment.members_now / everybody if everybody else None,
-        "would_hold": None if segment.is_active or segment.root is None or _is_bare(segment) else segment.count(moment),
+        "has_conditions": segment.root is not None and not _is_bare(segment),
+        "would_hold": _would_hold(segment, moment),
         "uses": segment.used_by(),
         "periods": [(name, label) for name, (label, _) in PERIODS.items()],
         "period": period,
@@ -68,6 +72,15 @@ def show(
     return TemplateResponse(
         request, "admin/segments/segment/page.html", context, status=409 if form and form.non_field_errors() else 200
     )
+
+
+def _would_hold(segment: Segment, now: datetime) -> Count | None:
+    """How many would be in the segment, which is not kept up to date; None if it takes too long to count."""
+    if segment.is_active or segment.root is None or _is_bare(segment):
+        return None
+    with suppress(TooSlow):
+        return counted(segment.root, now)
+    return None
 
 
 def sentence(segment: Segment) -> SafeString:
