@@ -14,11 +14,13 @@ from typing import Any
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.models import Customer, Event, FeedReader
 
+from .conditions import Condition
 from .failing import apart
 from .models import Membership, Recheck, Segment, SegmentQuerySet
 
@@ -272,13 +274,17 @@ def _move(
 
 def _schedule(segment: Segment, candidates: Candidates, now: datetime) -> None:
     """Replace the candidates' rechecks by those that follow from what is known at `now`."""
-    flips = segment.root.flips(now) if segment.root else None
+    flips = _flips(segment.root, candidates, now) if segment.root else None
     if flips is None:
         _among_rechecks(segment, candidates).delete()
         return
     due, known = compiled(_among(Customer.objects.all(), candidates).annotate(due_at=flips).values("pk", "due_at"))
     with connection.cursor() as cursor:
         cursor.execute(SCHEDULE.format(due=due), [*known, segment.pk, candidates, candidates, segment.pk])
+
+
+def _flips(root: Condition, candidates: Candidates, now: datetime) -> Combinable | None:
+    return root.flips_of_everybody(now) if candidates is None else root.flips(now)
 
 
 def _among_rechecks(segment: Segment, candidates: Candidates) -> QuerySet[Recheck]:

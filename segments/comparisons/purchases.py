@@ -181,6 +181,8 @@ class OfPurchases(models.Model):
 class CountsPurchases(OfPurchases, InWindow):
     """Which purchases count: those that are meant, in a time."""
 
+    is_asked_of_everybody: Callable[[], bool]  # of Condition, which stands beside it
+
     asked_with = OfPurchases.asked_with
     units = InWindow.units
 
@@ -200,7 +202,10 @@ class CountsPurchases(OfPurchases, InWindow):
         """The instant of customers with such purchases, who are told apart first, at once; NULL for all others."""
         if instant is None or self.is_of_any_sort():
             return instant
-        return Case(When(Exists(self.purchases(now)), then=instant))
+        if not self.is_asked_of_everybody():
+            return Case(When(Exists(self.purchases(now)), then=instant))
+        found = self.bought(now, self.inside("completed_at", now, path="customer")).order_by()
+        return Case(When(pk__in=found.values("customer"), then=instant))
 
     def is_of_all(self) -> bool:
         """Whether every purchase counts that there ever was."""
@@ -209,8 +214,6 @@ class CountsPurchases(OfPurchases, InWindow):
 
 class MeasuresPurchases(CountsPurchases, ComparesKnownNumber):
     """Compares a number that is drawn from the purchases that count."""
-
-    is_asked_of_everybody: Callable[[], bool]  # of Condition, which stands beside it
 
     asked_with = {**CountsPurchases.asked_with, **ComparesKnownNumber.asked_with}
 

@@ -80,7 +80,9 @@ class MostBought(InWindow, Condition):
             self.inside("completed_at", now, path="customer"), customer=OuterRef("pk")
         )
         out = self.falls_out(Subquery(orders.order_by("completed_at").values("completed_at")[:1]), now)
-        return None if out is None else Case(When(self._any_bought(now), then=out))
+        if out is None or not self.is_asked_of_everybody():
+            return None if out is None else Case(When(self._any_bought(now), then=out))
+        return Case(When(pk__in=self._of_it(self._all_lines(now)).order_by().values("order__customer"), then=out))
 
     def phrase(self) -> str:
         most = {
@@ -94,13 +96,20 @@ class MostBought(InWindow, Condition):
         top = Customer.objects.annotate(top=self._top(now)).values_list("top", flat=True).get(pk=customer.pk)
         return f"most bought: {top}" if top else f"nothing with a {self.get_kind_display()}"
 
-    def _lines(self, now: datetime) -> models.QuerySet[OrderLine]:
+    def _all_lines(self, now: datetime) -> models.QuerySet[OrderLine]:
+        """The lines that count, of all customers."""
         inside = self.inside("order__completed_at", now, path="order__customer")
-        lines = OrderLine.objects.filter(Order.purchase_q(now, "order__"), inside, order__customer=OuterRef("pk"))
+        lines = OrderLine.objects.filter(Order.purchase_q(now, "order__"), inside)
         return lines.exclude(**{f"product__{self.kind}": ""})
 
+    def _lines(self, now: datetime) -> models.QuerySet[OrderLine]:
+        return self._all_lines(now).filter(order__customer=OuterRef("pk"))
+
+    def _of_it(self, lines: models.QuerySet[OrderLine]) -> models.QuerySet[OrderLine]:
+        return lines.filter(**{f"product__{self.kind}": self.name})
+
     def _any_bought(self, now: datetime) -> Exists:
-        return Exists(self._lines(now).filter(**{f"product__{self.kind}": self.name}))
+        return Exists(self._of_it(self._lines(now)))
 
     def _top(self, now: datetime) -> Subquery:
         name = f"product__{self.kind}"

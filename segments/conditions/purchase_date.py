@@ -77,6 +77,8 @@ class PurchaseDate(ComparesDate, OfPurchases, Condition):
         instant = self.turns(self._instant(now), now)
         if instant is None or self.is_of_any_sort():
             return instant
+        if self.is_asked_of_everybody():
+            return Case(When(pk__in=self.bought(now).order_by().values("customer"), then=instant))
         return Case(When(Exists(self._purchases(now)), then=instant))
 
     def phrase(self) -> str:

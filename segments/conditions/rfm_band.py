@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import Case, Exists, OuterRef, Q, Subquery, Sum, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 
-from loyaltyflow.sql import LocalDayStart
+from loyaltyflow.sql import LocalDayStart, Once
 from loyaltyflow.store.models import Customer, Order
 from loyaltyflow.store.templatetags.figures import day, money
 from loyaltyflow.words import number, strong
@@ -99,10 +99,14 @@ class RfmBand(Condition):
     def flips(self, now: datetime) -> Combinable | None:
         """When the last purchase comes to the edge of a band, or the oldest falls out of the year."""
         zone = now.tzinfo.key  # type: ignore[union-attr]
-        edges = [LocalDayStart(self._last(now, days), zone, days + 1) for days in EDGES]
         since = midnight(now.date(), now.tzinfo, -YEAR)
-        in_the_year = self._purchases(now).filter(completed_at__gte=since).order_by("completed_at")
-        return earliest([*edges, LocalDayStart(Subquery(in_the_year.values("completed_at")[:1]), zone, YEAR + 1)])
+        in_the_year = (
+            self._purchases(now).filter(completed_at__gte=since).order_by("completed_at").values("completed_at")
+        )
+        next_edge = Once(
+            Subquery(in_the_year.reverse()[:1]), lambda last: _next_edge(last, now), models.DateTimeField()
+        )
+        return earliest([next_edge, LocalDayStart(Subquery(in_the_year[:1]), zone, YEAR + 1)])
 
     def phrase(self) -> str:
         band = f"belong to the band {strong(self.get_band_display())}"
@@ -128,11 +132,6 @@ class RfmBand(Condition):
         bought = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -days))
         return Q(Exists(bought if count == 1 else bought.order_by("-completed_at")[count - 1 : count]))
 
-    def _last(self, now: datetime, days: int) -> Subquery:
-        """The last purchase, if it lies in the past days."""
-        bought = self._purchases(now).filter(completed_at__gte=midnight(now.date(), now.tzinfo, -days))
-        return Subquery(bought.order_by("-completed_at").values("completed_at")[:1])
-
     def _by_customer(self, now: datetime) -> models.QuerySet[Order, Any]:
         """Each who ever bought, with the last purchase, and the number and worth of those in the year."""
         year = Q(completed_at__gte=midnight(now.date(), now.tzinfo, -YEAR))
@@ -153,3 +152,13 @@ class RfmBand(Condition):
         sums = year.order_by().values("customer").values(sum=Sum(Order.kept_by(now)))
         amount = Coalesce(Subquery(sums), Decimal(0), output_field=AMOUNT)
         return Q(GreaterThanOrEqual(amount, models.Value(self.spend.normalize(), output_field=AMOUNT)))
+
+
+def _next_edge(last: Combinable, now: datetime) -> Combinable:
+    """When the last purchase comes to the next edge of a band; NULL once it is beyond all of them."""
+    zone = now.tzinfo.key  # type: ignore[union-attr]
+    lies_within = [Q(GreaterThanOrEqual(last, midnight(now.date(), now.tzinfo, -days))) for days in EDGES]
+    whens = [
+        When(within, then=LocalDayStart(last, zone, days + 1)) for within, days in zip(lies_within, EDGES, strict=True)
+    ]
+    return Case(*whens, output_field=models.DateTimeField())

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from django.db import models, transaction
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +105,7 @@ def test_the_database_explanations_and_plain_python_agree(kind, seed, now):
         for one in asked:
             expected = judged(one, facts, now)
             inside = found(one.q(now))
+            assert (dumped(one), found(one.q_of_everybody(now))) == (dumped(one), inside)
             assert (dumped(one), inside - expected, expected - inside) == (dumped(one), set(), set())
             assert found(~Q(one.q(now))) == facts.keys() - inside, "its answer is sometimes neither yes nor no"
             who = chance.choice(people)
@@ -119,7 +121,8 @@ def test_nothing_changes_before_it_says_that_it_may(kind, seed, now):
         populate(chance, 6, now, *asked)
         facts = known()
         for one in asked:
-            flips = flips_of(one, now)
+            flips = flips_of(one.flips(now))
+            assert (dumped(one), flips_of(one.flips_of_everybody(now))) == (dumped(one), flips)
             assert all(at is None or at > now for at in flips.values()), "it flips in the past"
             before = judged(one, facts, now)
             for pk, at in flips.items():
@@ -137,8 +140,7 @@ def test_nothing_changes_before_it_says_that_it_may(kind, seed, now):
                     assert found(one.q(moment)) == judged(one, facts, moment), (dumped(one), moment)
 
 
-def flips_of(asked: Condition, now: datetime) -> dict[int, datetime | None]:
-    flips = asked.flips(now)
+def flips_of(flips: Combinable | None) -> dict[int, datetime | None]:
     if flips is None:
         return dict.fromkeys(Customer.objects.values_list("pk", flat=True))
     return dict(Customer.objects.annotate(at=flips).values_list("pk", "at"))

@@ -2,16 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from random import Random
 
 import pytest
 from django.core.exceptions import ValidationError
 
 from loyaltyflow.store.models import Cart, Refund
-from segments.conditions.bought_products import BoughtProducts
 from segments.conditions.bought_units import BoughtUnits
 from segments.conditions.has_cart import HasCart
-from segments.conditions.made_purchase import MadePurchase
 from segments.conditions.most_bought import MostBought
 from segments.conditions.purchase_date import PurchaseDate
 from segments.conditions.rfm_band import RfmBand
@@ -19,8 +16,6 @@ from segments.conditions.spent import Spent
 from segments.conditions.visited_store import VisitedStore
 from tests import factories
 
-from . import histories
-from .population import condition, found, populate, taken_back
 from .tree import met_by
 
 pytestmark = pytest.mark.django_db
@@ -226,16 +221,3 @@ def test_purchases_are_said_in_plain_words(now):
         ),
     }
     assert [*said] == [*said.values()]
-
-
-@pytest.mark.parametrize(
-    "kind", [MadePurchase, Spent, BoughtUnits, BoughtProducts, VisitedStore, PurchaseDate, RfmBand]
-)
-@pytest.mark.parametrize("seed", range(4))
-def test_judged_all_at_once_they_are_the_same_as_by_name(kind, seed, now):
-    histories.furnish()
-    with taken_back():
-        asked = [condition(kind, example) for example in kind.examples]
-        populate(Random(seed), 12, now, *asked)
-        for example, one in zip(kind.examples, asked, strict=True):
-            assert (example, found(one.q_of_everybody(now))) == (example, found(one.q(now)))

@@ -73,7 +73,7 @@ def _moment(now: str | None, store: StoreSettings) -> datetime:
 
 def _late(segment: Segment, now: datetime) -> QuerySet[Customer]:
     """Customers whose answer may change before they are looked at again."""
-    flips = segment.root.flips(now) if segment.root else None
+    flips = segment.root.flips_of_everybody(now) if segment.root else None
     if flips is None:
         return Customer.objects.none()
     kept = Recheck.objects.filter(segment=segment, customer=OuterRef("pk")).values("due_at")
