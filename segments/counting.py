@@ -28,7 +28,7 @@ OF_A_SAMPLE = 5_000  # milliseconds after which not even a sample's count is wai
 SAMPLE = 5_000  # customers; 19 times of 20, an estimate is less than 1.5 % of all customers off
 SHORTEST = 100  # milliseconds that even the last of several questions is given
 # What PostgreSQL expects a count to cost, in its own units, when there is no hope that it ends within the limit.
-HOPELESS = 1_000_000
+HOPELESS = 4_000_000
 
 # What staff want to know of those who match, in words → who that is; the apps above add theirs.
 worth_knowing: dict[str, Callable[[datetime], Q]] = {}
