@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             name='AddToSegment',
             fields=[
                 ('node_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='workflows.node')),
-                ('segment', models.ForeignKey(error_messages={'invalid': 'Choose a segment that is filled by hand and not archived; others fill themselves by their conditions.'}, help_text='One that is filled by hand. Who is in it already stays in it.', limit_choices_to={'archived_at': None, 'kind': 'static'}, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segment')),
+                ('segment', models.ForeignKey(error_messages={'invalid': 'Choose a segment that is filled by hand and not archived; others fill themselves by their conditions.'}, help_text='One that is filled by hand.', limit_choices_to={'archived_at': None, 'kind': 'static'}, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segment')),
             ],
             options={
                 'verbose_name': 'add to a segment',
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
             name='RemoveFromSegment',
             fields=[
                 ('node_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='workflows.node')),
-                ('segment', models.ForeignKey(error_messages={'invalid': 'Choose a segment that is filled by hand and not archived; others fill themselves by their conditions.'}, help_text='One that is filled by hand. Who is not in it goes on all the same.', limit_choices_to={'archived_at': None, 'kind': 'static'}, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segment')),
+                ('segment', models.ForeignKey(error_messages={'invalid': 'Choose a segment that is filled by hand and not archived; others fill themselves by their conditions.'}, help_text='One that is filled by hand.', limit_choices_to={'archived_at': None, 'kind': 'static'}, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='segments.segment')),
             ],
             options={
                 'verbose_name': 'remove from a segment',
