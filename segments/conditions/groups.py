@@ -40,8 +40,12 @@ class Group(Condition):
         return Explanation(self.sentence(), self.holds([part.holds for part in parts]), parts=parts)
 
     def joined(self, word: str) -> str:
-        """The phrases of its parts with a word between them; groups among them stand in brackets."""
-        return f" {word} ".join(f"({part.phrase()})" if part.takes_parts else part.phrase() for part in self.parts())
+        """The phrases of its parts with a word between them; groups among others stand in brackets."""
+        parts = self.parts()
+        brackets = len(parts) > 1
+        return f" {word} ".join(
+            f"({part.phrase()})" if part.takes_parts and brackets else part.phrase() for part in parts
+        )
 
 
 def earliest(instants: Iterable[Combinable | None]) -> Combinable | None:

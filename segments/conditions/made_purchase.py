@@ -86,7 +86,10 @@ class MadePurchase(CountsPurchases, Condition):
             .values_list("many", "last")
             .get(pk=customer.pk)
         )
-        return f"{number(many, 'purchase')}, the last on {day(last)}" if many else "no purchases"
+        if many:
+            return f"{number(many, 'purchase')}, the last on {day(last)}"
+        ever = self.bought(now).filter(customer=customer).aggregate(last=models.Max("completed_at"))["last"]
+        return f"none in that time, the last ever on {day(ever)}" if ever else "no purchases"
 
     def _reaches(self, count: int, now: datetime) -> Q:
         """Customers with that many purchases or more. From 2 on, the index finds the last ones of each customer.

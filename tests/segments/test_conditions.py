@@ -99,6 +99,24 @@ def test_a_tree_is_read_with_one_query_for_each_type(four, now, django_assert_nu
     assert met_by(root, now) == {"Cleo"}
 
 
+def test_a_group_stands_in_brackets_only_beside_others(four):
+    inner = grow(AnyOf, CustomerField.objects.create(value="VT"))
+    lonely = grow(AllOf, inner)
+    beside = grow(AllOf, CustomerField.objects.create(field="language", value="en"), inner.copy())
+
+    assert lonely.summary() == "live in Vermont"
+    assert beside.summary() == "have the language en and (live in Vermont)"
+
+
+def test_who_bought_nothing_in_a_time_is_told_when_they_bought_last(four, now):
+    ben, anna = (Customer.objects.get(first_name=name) for name in ("Ben", "Anna"))
+    factories.order(ben, now - timedelta(days=30))
+    lately = MadePurchase(operator=Count.NONE, window_days=21)
+
+    assert lately.seen(ben, now) == "none in that time, the last ever on Oct 24"
+    assert lately.seen(anna, now) == "no purchases"
+
+
 def test_an_explanation_names_each_leaf_with_what_was_seen(four, now):
     root = grow(AllOf, CustomerField.objects.create(value="MA"), grow(NoneOf, MadePurchase.objects.create()))
     ben = Customer.objects.get(first_name="Ben")

@@ -246,6 +246,10 @@ def test_a_name_that_another_segment_has_is_refused(staff, club):
 # Members by hand
 
 
+def test_of_a_list_kept_by_hand_no_conditions_are_explained(staff, club):
+    assert "It says since when they are in it, and who or what put them in." in read(staff, club)
+
+
 def test_a_customer_is_found_put_in_and_taken_out(staff, club):
     who = factories.customer(first_name="Anna", last_name="Lee")
 

@@ -12,9 +12,11 @@ from segments.admin import editor
 from segments.admin.owner import Owner
 from segments.checks import condition_types
 from segments.conditions import Condition
+from segments.editing.faults import faults
 from segments.models import Segment
 
 from ..asked import Asked
+from ..graph import Revision
 from ..nodes import Node
 from ..nodes.if_ import If
 from ..nodes.send_email import SendEmail
@@ -51,6 +53,11 @@ class StepTree(Owner):
         """Whether all of it can be asked of anybody, wherever they stand."""
         return all(each.asked_of_segments for each in self.tree.walk())
 
+    @cached_property
+    def faults(self) -> dict[int, list[str]]:
+        """None of a revision that no longer changes: it was whole when it went live, and nobody can mend it there."""
+        return faults(self.tree) if self.step.revision.status == Revision.Status.DRAFT else {}
+
     def kinds(self) -> list[type[Condition]]:
         return condition_types()
 
@@ -58,9 +65,8 @@ class StepTree(Owner):
         """Of steps only the others of the same revision."""
         others = self.step.revision.nodes.exclude(pk=self.step.pk)
         mails = SendEmail.objects.filter(revision=self.step.revision_id)
-        return self.among(
-            kind, {"segments.segment": Segment.objects.shown(), "workflows.node": others, "workflows.sendemail": mails}
-        )
+        of_the_revision = {"workflows.node": others, "workflows.sendemail": mails}
+        return self.among(kind, {"segments.segment": Segment.objects.shown(), **of_the_revision, **self.always})
 
 
 def paths(steps: ModelAdmin) -> list[URLPattern]:
