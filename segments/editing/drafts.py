@@ -23,7 +23,7 @@ from ..conditions.none_of import NoneOf
 from ..models import Segment, fell
 from .conflicts import Changed, Gone
 from .differences import changes, digest, find, own_digest, parents, recognise
-from .faults import completed
+from .faults import completed, must_fit
 from .owners import editing, topped
 
 if TYPE_CHECKING:
@@ -264,9 +264,10 @@ def _must_be(stored: Condition, seen: str, mine: Condition | None = None) -> Non
 
 
 def _arrange(group: Condition, rows: list[Condition]) -> None:
-    """Let the rows be the group's, in this order."""
+    """Let the rows be the group's, in this order; refused if the tree becomes too large by that."""
     order = Case(*(When(pk=each.pk, then=Value(place)) for place, each in enumerate(rows)))
     Condition.objects.filter(pk__in=[each.pk for each in rows]).update(parent=group, position=order)
+    must_fit(Condition.objects.get(pk=group.tree_id or group.pk))
 
 
 def _become(segment: Segment, group: Condition, kind: type[Group], by: "User | None", now: datetime) -> None:

@@ -4,9 +4,23 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from ..conditions import Condition
+from ..exchange.trees import DEEPEST, MOST
 
 TRIED = 50  # rows that a new condition could name; one of the first always fits but in made-up cases
 KNOWN_FROM_THE_TREE = ["parent", "tree", "position", "condition_ptr"]
+
+
+def must_fit(tree: Condition) -> None:
+    """Raise ValidationError if the tree has become so large that its own text could not be read in again."""
+    if (many := sum(1 for _ in tree.walk())) > MOST:
+        raise ValidationError(f"There is room for {MOST} conditions, and these would be {many:,}. Split the segment.")
+    if _depth(tree) > DEEPEST:
+        raise ValidationError(f"There is room for {DEEPEST} groups inside each other. Choose a place further out.")
+
+
+def _depth(row: Condition) -> int:
+    """How many groups are inside each other."""
+    return row.takes_parts + max((_depth(part) for part in row.parts()), default=0)
 
 
 def faults(tree: Condition) -> dict[int, list[str]]:
