@@ -62,7 +62,8 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
     @transaction.atomic
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the segments and the conditions that only they ask."""
-        trees = [pk for pair in self.values_list("root", "draft") for pk in pair if pk]
+        held = Segment.objects.select_for_update().filter(pk__in=list(self.values_list("pk", flat=True)))
+        trees = [pk for pair in held.values_list("root", "draft") for pk in pair if pk]
         done = super().delete()
         fell(trees)
         return done
@@ -149,8 +150,9 @@ class Segment(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete it and the conditions that only it asks."""
-        trees = [pk for pk in (self.root_id, self.draft_id) if pk]
         with transaction.atomic():
+            held = Segment.objects.select_for_update().filter(pk=self.pk)  # it may have been published meanwhile
+            trees = [pk for pair in held.values_list("root", "draft") for pk in pair if pk]
             done = super().delete(*args, **kwargs)
             fell(trees)
         return done

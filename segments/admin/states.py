@@ -174,8 +174,9 @@ def delete(segments: ModelAdmin, request: HttpRequest, segment: Segment) -> Http
     uses = segment.used_by()
     if request.method == "POST" and not uses:
         try:
-            segments.log_deletions(request, Segment.objects.filter(pk=segment.pk))
-            segment.delete()
+            with transaction.atomic():
+                segments.log_deletions(request, Segment.objects.filter(pk=segment.pk))
+                segment.delete()
         except ProtectedError:
             uses = segment.used_by()
         else:
