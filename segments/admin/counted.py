@@ -77,10 +77,13 @@ def impact(owner: SegmentTree) -> HttpResponse:
 
 
 def row(owner: Owner, number: int) -> HttpResponse:
-    """What the condition does as its form says it now, and how many would match; nothing is saved."""
+    """What the condition does as its form says it now, and how many would match; nothing is saved.
+
+    Who may not change it is told of it as it is stored: to count by conditions of one's own is to ask about customers.
+    """
     stored = find(owner.tree, number)
     form = _form(owner, stored) if stored is not None else None
-    if form is None or not form.instance.asked_of_segments or not form.is_valid():
+    if form is None or not form.instance.asked_of_segments or (form.is_bound and not form.is_valid()):
         return HttpResponse(status=204)
     says_another = own_digest(form.instance) != own_digest(stored) if stored else False
     tree = counting.with_row(owner.tree, number, form.instance)
@@ -101,7 +104,8 @@ def new_row(owner: Owner) -> HttpResponse:
 def _form(owner: Owner, condition: Condition) -> Any:
     own = type(condition).objects.get(pk=condition.pk) if condition.pk else condition
     options: dict[str, Any] = {"now": owner.now, "address": owner.address, "offered": owner.choices(type(condition))}
-    return condition_form(type(condition))(owner.request.POST, instance=own, **options)
+    data = owner.request.POST if owner.may_change else None
+    return condition_form(type(condition))(data, instance=own, **options)
 
 
 def _with_new(tree: Condition, number: int, new: Condition) -> Condition:
