@@ -69,7 +69,8 @@ def listed(request: HttpRequest, segment: Segment) -> dict[str, Any]:
         stays = _of(stays, known_as(wanted, StoreSettings.load(), timezone.now()))
     number = request.GET.get("members", "")
     pages = QuickPaginator(stays, SHOWN)
-    page: Page[Membership] = pages.page(min(int(number), 10**6) if number.isdecimal() and number.strip("0") else 1)
+    wanted_page = int(number) if number.isdecimal() and len(number) < 9 else 1
+    page: Page[Membership] = pages.page(max(wanted_page, 1))
     first = (page.number - 1) * SHOWN + 1
     return {
         "wanted_member": wanted,

@@ -62,7 +62,9 @@ def grown(plain: Any, place: str = "conditions") -> Condition:
     grower = _Grower(faults.append)
     made = grower.grow(plain, (place,), 0)
     if grower.many > MOST:
-        faults.append(Fault((place,), f"expected at most {MOST} conditions. Found {grower.many:,}. Split the segment."))
+        faults.insert(
+            0, Fault((place,), f"expected at most {MOST} conditions. Found {grower.many:,}. Split the segment.")
+        )
     if faults or made is None:
         raise Unreadable(faults)
     return made
@@ -91,6 +93,8 @@ class _Grower:
 
     def grow(self, plain: Any, path: Path, depth: int) -> Condition | None:
         self.many += 1
+        if self.many > MOST:  # so many are refused as a whole: looking at each would only take time
+            return None
         if not isinstance(plain, dict) or len(plain) != 1:
             example = "such as “customer_field: {field: state, value: MA}”"
             return self.tell(Fault(path, f"expected one condition, {example}. Found {shown(plain)}."))
@@ -198,8 +202,8 @@ def _read(field: Any, value: Any) -> Any:
         return _json(value)
     if isinstance(value, (dict, list)):
         raise ValueError(f"expected one value. Found {shown(value)}.")
-    if value is None:
-        return None
+    if value is None or (value == "" and not field.is_relation):
+        return "" if not field.null and isinstance(field, (models.CharField, models.TextField)) else None
     if field.is_relation:
         return _named(field.related_model, value)
     return next(read for kind, read in READ if isinstance(field, kind))(value)

@@ -38,7 +38,11 @@ class FilterRows(forms.Widget):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[Question]:
         parts = [_several(data, f"{name}_{part}") for part in ("property", "operator", "value")]
         rows = zip(*parts, strict=False)
-        return [_question(*(each.strip() for each in row)) for row in rows if row[0].strip() or row[2].strip()]
+        return [
+            _question(*(each.replace("\0", "").strip() for each in row))
+            for row in rows
+            if row[0].strip() or row[2].strip()
+        ]
 
 
 class FilterField(forms.Field):

@@ -24,7 +24,7 @@ class Lookup(forms.TextInput):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, None, attrs)
         pk, text = value if isinstance(value, tuple) else (value, None)
-        chosen = self.choices.queryset.filter(pk=pk).first() if str(pk or "").isdecimal() else None
+        chosen = self.choices.queryset.filter(pk=pk).first() if is_number(pk) else None
         context["widget"]["is_wrong"] = "aria-invalid" in context["widget"]["attrs"]
         context["widget"] |= {"address": self.address, "pk": pk or "", "text": text or str(chosen or "")}
         return context
@@ -44,7 +44,7 @@ class RowField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     def clean(self, value: Any) -> Any:
         pk, text = value if isinstance(value, tuple) else (value, "")
-        chosen = self.queryset.filter(pk=pk).first() if self.queryset is not None and str(pk).isdecimal() else None
+        chosen = self.queryset.filter(pk=pk).first() if self.queryset is not None and is_number(pk) else None
         if chosen or not text:
             return chosen or super().clean(None)
         alike = list(found(self.queryset, text)[:2])
@@ -60,6 +60,11 @@ def note(row: Any) -> str:
     unique = name_field(type(row))
     known = str(getattr(row, unique)) if unique else ""
     return "" if known == str(row) else known
+
+
+def is_number(said: Any) -> bool:
+    """Whether it can be the number of a row."""
+    return str(said).isdecimal() and len(str(said)) < 19
 
 
 def found(rows: Any, text: str) -> Any:

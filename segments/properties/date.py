@@ -9,7 +9,7 @@ from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, 
 from loyaltyflow.store.templatetags.figures import day as written
 from loyaltyflow.words import number, strong
 
-from ..comparisons.dates import LONGEST, DateOperator
+from ..comparisons.dates import FIRST, LAST, LONGEST, DateOperator
 from .base import KNOWN, Kind, is_a, surely, two
 
 
@@ -88,6 +88,9 @@ class Date(Kind):
 
 def _day(value: Any) -> str:
     try:
-        return date.fromisoformat(str(value).strip()).isoformat()
+        day = date.fromisoformat(str(value).strip())
     except ValueError:
         raise ValueError("needs a day, such as 2026-09-01") from None
+    if not FIRST <= day <= LAST:
+        raise ValueError(f"needs a day from {FIRST.year} to {LAST.year}")
+    return day.isoformat()

@@ -41,11 +41,11 @@ def _checked(said: dict[str, Any], declared: dict[str, str], label: str) -> dict
     if unknown := said.keys() - set(PARTS):
         raise ValueError(f"“{min(map(str, unknown))}” is none of property, operator and value")
     name, operator = said.get("property"), said.get("operator")
-    if name not in declared:
+    if not isinstance(name, str) or name not in declared:
         has = f"It has {', '.join(declared)}" if declared else "Nothing more is known of that event"
         raise ValueError(f"“{name}” is not a property of “{label}”. {has}")
     kind = Kind.registry.get(declared[name], Text)
-    if operator not in kind.operators:
+    if not isinstance(operator, str) or operator not in kind.operators:
         raise ValueError(f"“{operator}” cannot be asked of {name}. Choose one of {', '.join(kind.operators)}")
     if operator in KNOWN:
         return {"property": name, "operator": operator}
