@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-from loyaltyflow.sql import TooSlow, compiled, time_limit
+from loyaltyflow.sql import TooSlow, compiled, make_room, time_limit
 from loyaltyflow.store.models import Customer
 
 from .conditions import Condition
@@ -205,6 +205,7 @@ def _look(
     known, also = _known(now)
     statement = LOOK.format(matching=select, known=known)
     with time_limit(limit_ms), connection.cursor() as cursor:
+        make_room()
         every = [*parameters, size, size, number, max(size, 1), *also]
         if among is None and _expected_cost(statement, every) > HOPELESS:
             raise TooSlow(f"It would take longer than {limit_ms:,} ms.")

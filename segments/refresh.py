@@ -17,7 +17,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
-from loyaltyflow.sql import compiled
+from loyaltyflow.sql import compiled, make_room
 from loyaltyflow.store.models import Customer, Event, FeedReader
 
 from .conditions import Condition
@@ -260,6 +260,8 @@ def _move(
         select, known = compiled(matching.values("pk"))
     except EmptyResultSet:
         select, known = "SELECT id FROM store_customer WHERE false", ()
+    if candidates is None:
+        make_room()
     pk, moment = segment.pk, now.astimezone(UTC).isoformat()
     inside = candidates if leaves else None
     parameters: list[Any] = [*known, pk, inside, inside, pk, now, now, leaves]
@@ -278,6 +280,8 @@ def _schedule(segment: Segment, candidates: Candidates, now: datetime) -> None:
     if flips is None:
         _among_rechecks(segment, candidates).delete()
         return
+    if candidates is None:
+        make_room()
     due, known = compiled(_among(Customer.objects.all(), candidates).annotate(due_at=flips).values("pk", "due_at"))
     with connection.cursor() as cursor:
         cursor.execute(SCHEDULE.format(due=due), [*known, segment.pk, candidates, candidates, segment.pk])

@@ -8,7 +8,7 @@ from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
-from loyaltyflow.sql import compiled
+from loyaltyflow.sql import compiled, make_room
 from loyaltyflow.store.models import Customer, FeedReader
 
 from .. import refresh
@@ -65,7 +65,8 @@ def _would_move(segment: Segment, tree: Condition, now: datetime) -> tuple[int, 
     matching, known = _select(_all(tree, now))
     entering = RawSQL("SELECT enters FROM astray WHERE enters IS NOT NULL", [])
     anyway, also = _select(_all(segment.root, now).filter(pk__in=entering))
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        make_room()
         cursor.execute(WOULD_MOVE.format(matching=matching, anyway=anyway), [*known, segment.pk, *also])
         enter, leave = cursor.fetchone()
     return enter, leave
@@ -105,6 +106,7 @@ def publish(segment: Segment, now: datetime, by: "User | None", seen: str, start
         done = _told(held)
         if held.draft is not None:
             _refuse(held, held.draft)
+            make_room()
             affected = refresh.affected_by(held)
             _take_in_who_comes_anyway(held, affected, now)
             _take_over(held, now, by)

@@ -120,6 +120,17 @@ def test_a_statement_that_is_cut_off_leaves_the_transaction_and_its_limit_as_the
         assert cursor.fetchone() == ("9s",)
 
 
+@pytest.mark.parametrize(
+    ("_case", "before", "after"), [("it has little", "4MB", "64MB"), ("it has more", "128MB", "128MB")]
+)
+def test_statements_about_everybody_have_the_memory_that_they_need(_case, before, after, people, now):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('work_mem', %s, true)", [before])
+        counting.counted(tree(lives_in("MA")), now)
+        cursor.execute("SHOW work_mem")
+        assert cursor.fetchone() == (after,)
+
+
 def test_each_row_is_counted_alone_and_without_the_others(people, now):
     asked = tree(lives_in("MA"), {"any_of": [{"customer_field": {"field": "first_name", "value": "Ann"}}]})
 
