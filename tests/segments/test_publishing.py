@@ -371,9 +371,7 @@ def statements(size: int, now) -> int:
     of = lives_in("MA", f"Segment {size}")
     refresh.refresh(now)
     seen = change(of, "NH", None, now)
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         done = publishing.publish(of, now + MINUTE, None, seen)
     assert done.enter >= size
     Segment.objects.all().delete()
