@@ -215,7 +215,7 @@ def _changed_meanwhile(owner: Owner, form: Any, conflict: Changed) -> HttpRespon
     panel["conflict"] = {"sentence": told, "theirs": theirs, "theirs_title": "Theirs", "mine": form.instance.sentence()}
     panel["seen"] = drafts.own_digest(conflict.theirs) if conflict.theirs else ""
     owner.forget()
-    return answer(owner, panel | {"is_dirty": True}, with_rows=True, status=409)
+    return answer(owner, panel | {"is_dirty": True}, with_rows=True, changed=True, status=409)
 
 
 def _deleted_meanwhile(owner: Owner, gone: Gone) -> HttpResponse:
@@ -223,12 +223,12 @@ def _deleted_meanwhile(owner: Owner, gone: Gone) -> HttpResponse:
     kind = _kind(owner, owner.request.POST.get("type", ""))
     owner.forget()
     if kind is None:
-        return answer(owner, told=told_by(gone, "deleted this condition"), with_rows=True, status=409)
+        return answer(owner, told=told_by(gone, "deleted this condition"), with_rows=True, changed=True, status=409)
     place = Place(TOP, 0)
     form = _form(owner, kind(), owner.request.POST, place)
     panel = row_panel(owner, form, place=place) | {"is_dirty": True, "apply": "Add it again"}
     panel["conflict"] = {"sentence": f"{told_by(gone, 'deleted this condition')} What you typed is still here."}
-    return answer(owner, panel, place=place, with_rows=True, status=409)
+    return answer(owner, panel, place=place, with_rows=True, changed=True, status=409)
 
 
 def _done(owner: Owner, do: Callable[[], Any], gone: int = 0) -> HttpResponse:
@@ -237,10 +237,10 @@ def _done(owner: Owner, do: Callable[[], Any], gone: int = 0) -> HttpResponse:
         do()
     except ValidationError as refusal:
         owner.forget()
-        return answer(owner, told=" ".join(refusal.messages), with_rows=True, status=409)
+        return answer(owner, told=" ".join(refusal.messages), with_rows=True, changed=True, status=409)
     except Conflict as conflict:
         owner.forget()
-        return answer(owner, told=told_by(conflict, "deleted this condition"), with_rows=True, status=409)
+        return answer(owner, told=told_by(conflict, "deleted this condition"), with_rows=True, changed=True, status=409)
     owner.forget()
     return answer(owner, with_rows=True, changed=True, gone=gone)
 

@@ -335,6 +335,8 @@ def test_two_people_change_one_condition_and_nothing_of_either_is_lost(browse, w
     expect(page.locator("#panel .note.warn").first).to_contain_text("Erin saved this condition at")
     expect(page.locator(".sides")).to_contain_text("Made at least 3 purchases")
     expect(page.locator(".sides")).to_contain_text("Made at least 2 purchases")
+    expect(page.locator("#impact")).to_have_text("6 leave, nobody joins")
+    expect(page.locator(f"#hit-{bought.number}")).to_have_text("0 match")
     assert drafts.row(Segment.objects.get(pk=winback.pk), bought.number).count == 3
     page.click("text=Save mine")
     expect(page.locator("#rows .row-link").nth(0)).to_have_text("Made at least 2 purchases")
