@@ -31,7 +31,8 @@ EVERYBODY_FROM = 20_000  # so many candidates, and judging everybody costs less 
 Candidates = list[int] | None  # ids of customers; None is everybody
 
 # Each compares by a full join, which PostgreSQL always does by hashing or sorting: right after many rows were written
-# it takes a table for nearly empty, and might else go through the members once for each customer, for hours.
+# it takes a table for nearly empty, and might else go through the members once for each customer, for hours. So
+# rows to change are named by an array of their ids, which is always looked up in the index.
 MOVE = """
 WITH matching (id) AS MATERIALIZED ({matching}),
 inside AS MATERIALIZED (
@@ -50,7 +51,7 @@ entered AS (
 ),
 departed AS (
     UPDATE segments_membership SET left_at = greatest(%s, joined_at)
-    FROM astray WHERE %s AND segments_membership.id = astray.membership AND left_at IS NULL
+    WHERE %s AND left_at IS NULL AND id = ANY(ARRAY(SELECT membership FROM astray WHERE membership IS NOT NULL))
     RETURNING segments_membership.customer_id
 ),
 told AS (
@@ -80,8 +81,7 @@ changed AS MATERIALIZED (
     WHERE due.due_at IS DISTINCT FROM planned.due_at
 ),
 done AS (
-    DELETE FROM segments_recheck USING changed
-    WHERE segments_recheck.id = changed.recheck AND changed.customer_id IS NULL
+    DELETE FROM segments_recheck WHERE id = ANY(ARRAY(SELECT recheck FROM changed WHERE customer_id IS NULL))
 )
 INSERT INTO segments_recheck (segment_id, customer_id, due_at)
 SELECT %s, customer_id, due_at FROM changed WHERE customer_id IS NOT NULL
