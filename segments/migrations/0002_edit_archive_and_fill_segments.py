@@ -8,12 +8,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     # These were one after the other while they were written; databases of that time go on from here.
-    replaces = [
-        ('segments', '0002_say_who_changed_a_condition_and_compare_texts_in_every_way'),
-        ('segments', '0003_archive_segments_and_fill_them_from_files'),
-        ('segments', '0005_let_a_segment_have_a_draft'),
-    ]
-
     dependencies = [
         ('segments', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

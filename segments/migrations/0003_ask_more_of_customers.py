@@ -12,17 +12,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     # These were one after the other while they were written; databases of that time go on from here.
-    replaces = [
-        ('segments', '0004_let_conditions_ask_more_of_customers'),
-        ('segments', '0006_ask_which_purchases_and_how_much'),
-        ('segments', '0007_ask_about_attributes'),
-        ('segments', '0008_ask_for_events_pages_and_time_in_segments'),
-        ('segments', '0009_ask_about_birthdays_anniversaries_and_ages'),
-        ('segments', '0010_ask_for_carts_and_what_is_bought_most'),
-        ('segments', '0011_ask_about_tags_and_random_shares'),
-        ('segments', '0012_offer_no_archived_segments'),
-    ]
-
     dependencies = [
         ('segments', '0002_edit_archive_and_fill_segments'),
         ('store', '0003_keep_when_a_tag_was_removed'),

@@ -5,10 +5,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    replaces = [
-        ('segments', '0013_say_what_keeps_a_segment_from_being_judged'),
-    ]
-
     dependencies = [
         ('segments', '0003_ask_more_of_customers'),
     ]

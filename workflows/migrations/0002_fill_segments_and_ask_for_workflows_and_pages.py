@@ -9,11 +9,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     # These were one after the other while they were written; databases of that time go on from here.
-    replaces = [
-        ('workflows', '0002_add_customers_to_segments_and_remove_them'),
-        ('workflows', '0003_ask_for_workflows_and_pages_visited_since_a_step'),
-    ]
-
     dependencies = [
         ('segments', '0003_ask_more_of_customers'),
         ('workflows', '0001_initial'),
