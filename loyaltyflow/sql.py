@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, connections, models, transaction
@@ -44,6 +48,8 @@ class LocalDayStart(models.Func):
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         inner, parameters = compiler.compile(self.source_expressions[0])
         midnight = f"date_trunc('day', ({inner}) AT TIME ZONE %s) + make_interval(days => %s)"
+        if strikes_each_midnight_once(self.zone):
+            return f"(({midnight}) AT TIME ZONE %s)", [*parameters, self.zone, self.days, self.zone]
         second_before = "((midnight - interval '1 second') AT TIME ZONE %s) + interval '1 second'"
         # OFFSET 0 keeps PostgreSQL from working out the instant, which may be a subquery, once for each use.
         days = f"(SELECT {midnight} OFFSET 0) AS days (midnight)"
@@ -53,6 +59,16 @@ class LocalDayStart(models.Func):
     @property
     def identity(self) -> tuple[Any, ...]:
         return (*super().identity, self.zone, self.days)
+
+
+@cache
+def strikes_each_midnight_once(zone: str) -> bool:
+    """Whether no midnight of the years 1970 to 2100 is skipped or struck twice, as clocks are mostly set at 2:00."""
+    first = datetime(1970, 1, 1, 12, tzinfo=ZoneInfo(zone))
+    noons = [first + timedelta(weeks=week) for week in range(6_800)]
+    set_in = [one for one, next_one in pairwise(noons) if one.utcoffset() != next_one.utcoffset()]
+    midnights = (noon + timedelta(days=day, hours=12) for noon in set_in for day in range(7))
+    return all(each.utcoffset() == each.replace(fold=1).utcoffset() for each in midnights)
 
 
 class Once(models.Func):

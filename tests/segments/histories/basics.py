@@ -5,8 +5,9 @@ from decimal import Decimal
 from random import Random
 
 from loyaltyflow.store.models import Channel, Consent, Customer, Order, OrderLine, Product
+from segments.conditions.customer_date import CustomerDate
 
-from . import happening, numbers, some_moment, tell
+from . import aimed_at, happening, numbers, some_moment, tell
 
 STATES = ("MA", "MA", "NH", "VT", "ma", "NY", "")
 COUNTRIES = ("US", "US", "CA", "")
@@ -186,3 +187,11 @@ def _fill(chance: Random, made: Order) -> None:
 def _earlier(at: datetime, now: datetime) -> datetime:
     """The moment, or `now` if it is still to come: a fact that nobody can know ahead."""
     return min(at, now).astimezone(UTC)
+
+
+@aimed_at(CustomerDate)
+def leave_soon(chance: Random, customer: Customer, condition: CustomerDate, now: datetime) -> None:
+    """Few who left the programme have a day of leaving that is still ahead."""
+    if condition.field == "loyalty_left_at" and condition.operator != "is_not_set":
+        join(chance, customer, now - timedelta(days=chance.choice([0, 1, 40])), now)
+        leave(chance, customer, now + timedelta(days=chance.choice([0, 1, 2, 3, 30])), now)
