@@ -93,6 +93,8 @@
     if (detail.target?.id === `hit-${open()?.dataset.row}`) show(); // the rows have grown
     if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   });
+  // What is typed before the panel has settled is typed already.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => { if (detail.target === panel()) formCame(); });
   document.addEventListener("htmx:afterSettle", ({ detail }) => { if (detail.target === panel()) panelCame(); });
 
   /* The panel ---------------------------------------------------------------------------------------------------- */
@@ -111,8 +113,8 @@
   };
   const unplace = () => { if (!open()?.dataset.place) all("#rows .place").forEach((each) => each.remove()); };
   const show = () => (one("#rows .is-open") ?? one("#rows .place"))?.scrollIntoView({ block: "nearest" });
+  const formCame = () => { if (form()) { known(); watch(); clean = typed(); asked(form()); } };
   const panelCame = () => {
-    if (form()) { known(); watch(); clean = typed(); asked(form()); }
     mark();
     unplace();
     const address = open() ? open().dataset.address : "";
@@ -287,6 +289,7 @@
   addEventListener("DOMContentLoaded", () => {
     htmx.config.historyEnabled = false;
     drawn = one("#rows").innerHTML;
+    formCame();
     panelCame();
   });
   addEventListener("load", () => show()); // the page is hidden until then
