@@ -1,10 +1,12 @@
 """A browser, signed in, in front of the running pages."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -29,7 +31,31 @@ def boss(transactional_db):
 
 
 @pytest.fixture
-def browse(chromium, live_server, client, boss):
+def answered(live_server):
+    """At its end the server has answered all that it was asked: an answer under way would write past the clean-up."""
+    under_way, changed = set(), threading.Condition()
+
+    def began(**_signal):
+        with changed:
+            under_way.add(threading.get_ident())
+
+    def ended(**_signal):
+        with changed:
+            under_way.discard(threading.get_ident())
+            changed.notify_all()
+
+    request_started.connect(began)
+    request_finished.connect(ended)
+    yield
+    with changed:
+        done = changed.wait_for(lambda: not under_way, timeout=30)
+    request_started.disconnect(began)
+    request_finished.disconnect(ended)
+    assert done, "the server was still at work half a minute after the browser was closed"
+
+
+@pytest.fixture
+def browse(chromium, live_server, answered, client, boss):
     """Opens a page at an address, signed in as the boss; what the console says is kept in `page.complaints`."""
     client.force_login(boss)
     contexts = []

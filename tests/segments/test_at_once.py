@@ -19,7 +19,7 @@ from segments.editing import drafts, publishing
 from segments.models import Membership, Segment
 from tests import factories
 
-from .agreement import judge
+from .agreement import astray
 from .population import known
 from .tree import grow, segment
 
@@ -104,7 +104,7 @@ def test_nothing_is_lost_or_counted_twice(live, guests, now: datetime):
 
 
 def assert_right(began: datetime, now: datetime) -> None:
-    judge(Segment.objects.live().with_trees(), known(), now)
+    assert astray(Segment.objects.live().with_trees(), known(), now) == []
     for each in Segment.objects.all():
         assert each.members_now == each.memberships.open().count(), each.name
     told = Event.objects.filter(name__in=["segment_entered", "segment_left"]).values_list("name", flat=True)

@@ -157,9 +157,17 @@ def test_patterns_that_are_refused(_case, pattern, message):
         assert cursor.fetchone() == ("0",)
 
 
-@pytest.mark.parametrize("pattern", [r"^\\1", "(a|aa)+$", "^0[12][0-9]{3}$"])
-def test_patterns_that_are_taken(pattern):
-    CustomerField(operator="matches", value=pattern).full_clean()
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "other"),
+    [(r"^\\1", r"\1 Elm", "1 Elm"), ("(a|aa)+$", "Anna", "Ben"), ("^0[12][0-9]{3}$", "02138", "03801")],
+)
+def test_patterns_that_are_taken(pattern, fitting, other, now):
+    factories.customer(first_name="Fitting", last_name=fitting)
+    factories.customer(first_name="Other", last_name=other)
+    condition = CustomerField(field="last_name", operator="matches", value=pattern)
+    condition.full_clean()
+
+    assert met_by(condition, now) == {"Fitting"}
 
 
 def test_a_pattern_reads_the_beginning_of_a_text(now):

@@ -19,13 +19,14 @@ from segments.editing import drafts, publishing
 from segments.models import Membership, Segment
 
 from . import histories
-from .agreement import between, judge, leaves_of, plant, wipe
+from .agreement import astray, between, leaves_of, plant, wipe
 from .moments import walk
 from .population import happen, known, populate
 from .trees import Plain, forests, leaves, unsaved
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TREES, PEOPLE, DAYS = 3, 4, 20
+Move = tuple[str, int, int, datetime]
 Quiet = set[datetime]  # when customers came and went without events
 
 
@@ -49,8 +50,10 @@ def test_members_follow_every_change_of_the_conditions(forest, spare, seed):
                     chance, chance.choice(people), moment, leaves_of(Segment.objects.exclude(root=None).with_trees())
                 )
         refresh.refresh(now)
-        judge(Segment.objects.live().with_trees(), known(), now)
-    events_tell_each_move(quiet)
+        assert astray(Segment.objects.live().with_trees(), known(), now) == []
+    told, moves = told_and_moves()
+    assert told <= moves
+    assert {move for move in moves - told if move[3] not in quiet} == set()
 
 
 def edit(chance: Random, now: datetime, spare: list[Plain], quiet: Quiet) -> None:
@@ -86,7 +89,7 @@ def publish(chance: Random, segment: Segment, now: datetime, spare: list[Plain],
     done = publishing.publish(segment, now, None, drafts.digest(segment.draft or segment.root), starts)
     assert (done.enter, done.leave, done.stay) == (foreseen.enter, foreseen.leave, foreseen.stay)
     if segment.is_active:
-        judge(Segment.objects.filter(pk=segment.pk).with_trees(), known(), now)
+        assert astray(Segment.objects.filter(pk=segment.pk).with_trees(), known(), now) == []
 
 
 def switch(chance: Random, segment: Segment, now: datetime, spare: list[Plain], quiet: Quiet) -> None:
@@ -101,15 +104,12 @@ def move_the_store(chance: Random, segment: Segment, now: datetime, spare: list[
     StoreSettings.objects.update(state=chance.choice(["MA", "NH", ""]))
 
 
-def events_tell_each_move(quiet: Quiet) -> None:
-    """Each entry and each leaving is an event at its time, and nothing else is, but what staff did quietly."""
-    told = set(
-        Event.objects.filter(source=refresh.FOLLOWED).values_list(
-            "name", "properties__segment", "customer_id", "occurred_at"
-        )
+def told_and_moves() -> tuple[set[Move], set[Move]]:
+    """The entries and leavings that events tell of, and those that there were; what staff did quietly is not told."""
+    told = Event.objects.filter(source=refresh.FOLLOWED).values_list(
+        "name", "properties__segment", "customer_id", "occurred_at"
     )
     stays = Membership.objects.filter(segment__kind=Segment.Kind.DYNAMIC)
     moves = {("segment_entered", each.segment_id, each.customer_id, each.joined_at) for each in stays}
     moves |= {("segment_left", each.segment_id, each.customer_id, each.left_at) for each in stays if each.left_at}
-    assert told <= moves
-    assert {move for move in moves - told if move[3] not in quiet} == set()
+    return set(told), moves
