@@ -55,7 +55,8 @@ def changed_unseen(
     chance: Random, segments: list[Segment], facts: dict[int, Facts], now: datetime
 ) -> list[tuple[object, ...]]:
     """Answers that change before the recheck and before the customer's next event, looked for at random."""
-    due, wrong = {(each.segment_id, each.customer_id): each.due_at for each in Recheck.objects.all()}, []
+    due = {(each.segment_id, each.customer_id): each.due_at for each in Recheck.objects.all()}
+    wrong = list[tuple[object, ...]]()
     for each in segments:
         pk = chance.choice(sorted(facts))
         ends = [at for at in (due.get((each.pk, pk)), next_event(facts[pk], now)) if at]
