@@ -11,7 +11,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    # These were one after the other while they were written; databases of that time go on from here.
     dependencies = [
         ('segments', '0002_edit_archive_and_fill_segments'),
         ('store', '0003_keep_when_a_tag_was_removed'),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import get_resolver, reverse
 
@@ -17,6 +16,7 @@ from segments.models import Segment
 from tests import factories
 from tests.messaging import world
 from tests.segments.tree import segment
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 # What everybody who signs in may open: no fact of the shop stands there.
@@ -29,15 +29,6 @@ OPEN_TO_STAFF = {
     "/password_change/done/",
     "/search/",
 }
-
-
-def signed_in(*permissions: str) -> Client:
-    """A member of staff with these permissions only."""
-    user = User.objects.create_user("limited", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def addresses(resolver: Any, before: str = "/") -> Iterator[str]:

@@ -5,9 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
-from django.test import Client
 
 from loyaltyflow.store.models import Customer, EventType
 from segments.checks import condition_types
@@ -24,6 +22,7 @@ from segments.exchange.trees import DEEPEST, MOST, Unreadable, grown, own_fields
 from segments.forms.condition import condition_form
 from segments.models import Segment
 from tests import factories
+from tests.staff import signed_in
 
 from .test_forms import world  # noqa: F401 (what the examples name)
 from .tree import grow, segment
@@ -133,14 +132,6 @@ def test_a_file_of_far_too_many_conditions_is_refused_without_a_look_at_each(dja
     with django_assert_max_num_queries(3 * MOST + 20), pytest.raises(Unreadable) as refused:
         grown({"all_of": [slow] * 5_000})
     assert "expected at most 500 conditions" in str(refused.value.faults[0])
-
-
-def signed_in(*permissions: str) -> Client:
-    user = User.objects.create_user("viewer", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_who_may_only_look_counts_the_conditions_as_they_are_and_not_by_their_own():

@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    # These were one after the other while they were written; databases of that time go on from here.
     dependencies = [
         ('segments', '0003_ask_more_of_customers'),
         ('workflows', '0001_initial'),
