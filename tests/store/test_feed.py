@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 
 from loyaltyflow.sql import oldest_running_transaction
@@ -100,6 +100,17 @@ def test_a_transaction_of_another_database_holds_nothing_up(who, now, connect):
     happened("coffee_tasted", who.pk, now, "here")
 
     assert seen(now) == ["here"]
+
+
+def test_whose_a_transaction_is_gets_looked_up_again_if_it_began_after_the_first_look(connect):
+    with transaction.atomic():
+        for _ in range(2):
+            elsewhere, quick = connect("postgres"), connect()
+            [running] = elsewhere.execute("SELECT pg_current_xact_id()::text").fetchone()
+            quick.execute("SELECT pg_current_xact_id()")
+            quick.commit()
+
+            assert oldest_running_transaction() > int(running)
 
 
 def test_the_readers_own_transaction_is_not_past(who, now, connect):
