@@ -123,8 +123,8 @@ def test_a_tick_leaves_everything_to_one_that_is_at_work(now: datetime) -> None:
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [tick.LOCK])
-
-    left = tick.run(now, [tick.Stage("one", lambda moment: {"rows": 1})])
+        left = tick.run(now, [tick.Stage("one", lambda moment: {"rows": 1})])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [tick.LOCK])  # closing would let go of it a moment later
     other.close()
     done = tick.run(now, [tick.Stage("one", lambda moment: {"rows": 1})])
 
