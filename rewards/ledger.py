@@ -19,8 +19,8 @@ from .models import Account, EarningRule, Entry
 AWARD = """
 WITH given AS ({entries} RETURNING id, customer_id, points, occurred_at),
 lots AS (
-    INSERT INTO rewards_lot (entry_id, customer_id, points, remaining, earned_at)
-    SELECT id, customer_id, points, points, occurred_at FROM given
+    INSERT INTO rewards_lot (entry_id, customer_id, points, remaining, earned_at, available_at)
+    SELECT id, customer_id, points, points, occurred_at, occurred_at FROM given
 ),
 balances AS (
     INSERT INTO rewards_account (customer_id, balance, updated_at)

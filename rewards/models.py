@@ -1,6 +1,30 @@
-"""What loyalty earns: points and the rules by which purchases earn them."""
+"""What loyalty earns: points, tiers, discounts and vouchers, and the rules by which customers get them."""
 
+from .budgets import Budget, Spending
 from .conditions import PointsBalance, PointsEarned
-from .points import Account, EarningRule, Entry, Lot
+from .discounts import Discount
+from .holds import Hold
+from .points import Account, Draw, EarningRule, Entry, Lot
+from .programme import Programme
+from .tiers import Standing, Tier
+from .vouchers import CodePool, Redemption, Voucher
 
-__all__ = ["Account", "EarningRule", "Entry", "Lot", "PointsBalance", "PointsEarned"]
+__all__ = [
+    "Account",
+    "Budget",
+    "CodePool",
+    "Discount",
+    "Draw",
+    "EarningRule",
+    "Entry",
+    "Hold",
+    "Lot",
+    "PointsBalance",
+    "PointsEarned",
+    "Programme",
+    "Redemption",
+    "Spending",
+    "Standing",
+    "Tier",
+    "Voucher",
+]

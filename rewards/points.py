@@ -1,7 +1,9 @@
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -64,7 +66,12 @@ class Account(models.Model):
     """A customer's points, as the ledger adds up to."""
 
     customer = models.OneToOneField(Customer, on_delete=models.PROTECT, primary_key=True, related_name="account")
-    balance = models.BigIntegerField(default=0, help_text="In points.")
+    balance = models.BigIntegerField(
+        default=0, help_text="In points: what the ledger adds up to, those that cannot be spent yet included."
+    )
+    owed = models.PositiveBigIntegerField(
+        default=0, db_default=0, help_text="Points taken back that were spent already; later ones pay for them first."
+    )
     updated_at = models.DateTimeField(db_default=Now())
 
     objects = AccountQuerySet.as_manager()
@@ -95,18 +102,29 @@ class Entry(models.Model):
     """One movement of points; rows are only added, and the balance is their sum."""
 
     class Kind(models.TextChoices):
-        EARN = "earn", "Earned by a purchase"
+        EARN = "earn", "Earned"
         BOOST = "boost", "Given by a workflow"
+        WELCOME = "welcome", "Given for joining"
+        TIER_BONUS = "tier_bonus", "Given for reaching a tier"
+        MANUAL_ADD = "manual_add", "Added by staff"
+        MANUAL_REMOVE = "manual_remove", "Taken by staff"
+        REDEEM = "redeem", "Redeemed"
+        REDEEM_REVERSAL = "redeem_reversal", "Given back after redeeming"
+        REFUND_REVERSAL = "refund_reversal", "Taken back after a return"
+        EXPIRE = "expire", "Expired"
+        TRANSFER_IN = "transfer_in", "Came from another customer"
+        TRANSFER_OUT = "transfer_out", "Went to another customer"
+        MIGRATION = "migration", "Brought from another system"
 
         @property
         def event(self) -> str:
             """The event that tells of such a movement."""
-            return "points_earned" if self is Entry.Kind.EARN else "points_given"
+            return EVENTS[self]
 
     ONLY_ADDED = "The points ledger is only added to. Correct an entry by a new one that takes it back."
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="entries", db_index=False)
-    kind = models.CharField(max_length=12, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
     points = models.BigIntegerField(help_text="Added to the balance; negative when taken.")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
@@ -114,6 +132,17 @@ class Entry(models.Model):
     order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, blank=True, related_name="entries")
     explanation = models.CharField(max_length=200, help_text="How it was worked out, as staff and customers read it.")
     rule = models.JSONField(default=dict, db_default={}, help_text="The rule as it was at the time.")
+    reverses = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reversals",
+        help_text="The entry that this one takes back, wholly or in part, or whose other half it is.",
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
 
     objects = EntryQuerySet.as_manager()
 
@@ -140,25 +169,93 @@ class Entry(models.Model):
         raise ValidationError(self.ONLY_ADDED)
 
 
+EVENTS = {
+    Entry.Kind.EARN: "points_earned",
+    Entry.Kind.BOOST: "points_given",
+    Entry.Kind.WELCOME: "points_given",
+    Entry.Kind.TIER_BONUS: "points_given",
+    Entry.Kind.MANUAL_ADD: "points_adjusted",
+    Entry.Kind.MANUAL_REMOVE: "points_adjusted",
+    Entry.Kind.REDEEM: "points_redeemed",
+    Entry.Kind.REDEEM_REVERSAL: "points_given_back",
+    Entry.Kind.REFUND_REVERSAL: "points_taken_back",
+    Entry.Kind.EXPIRE: "points_expired",
+    Entry.Kind.TRANSFER_IN: "points_transferred",
+    Entry.Kind.TRANSFER_OUT: "points_transferred",
+    Entry.Kind.MIGRATION: "points_given",
+}
+
+
+class LotQuerySet(models.QuerySet["Lot"]):
+    def to_spend(self, now: datetime) -> "LotQuerySet":
+        """Lots whose points can be spent at `now`, those that expire first before others."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+        lots = self.filter(unexpired, remaining__gt=0, available_at__lte=now)
+        return lots.order_by(F("expires_at").asc(nulls_last=True), "earned_at", "pk")
+
+    def pending(self, now: datetime) -> "LotQuerySet":
+        """Lots that wait until a purchase cannot be returned any more."""
+        return self.filter(remaining__gt=0, available_at__gt=now)
+
+
 class Lot(models.Model):
-    """The points of one credit that are still to be spent; first in, first out."""
+    """The points of one credit, and how many of them are left; those that expire first are spent first."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        ACTIVE = "active", "Can be spent"
+        SPENT = "spent", "Spent"
+        EXPIRED = "expired", "Expired"
+        CANCELLED = "cancelled", "Taken back"
 
     entry = models.OneToOneField(Entry, on_delete=models.PROTECT, primary_key=True, related_name="lot")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="lots", db_index=False)
     points = models.PositiveBigIntegerField()
     remaining = models.PositiveBigIntegerField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE, db_default=State.ACTIVE)
     earned_at = models.DateTimeField()
-    expires_at = models.DateTimeField(null=True, blank=True)
+    available_at = models.DateTimeField(help_text="From then on they can be spent.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="From then on they cannot be spent.")
+
+    objects = LotQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(remaining__lte=F("points")), name="no_lot_holds_more_than_it_was_given")
+            models.CheckConstraint(condition=Q(remaining__lte=F("points")), name="no_lot_holds_more_than_it_was_given"),
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "active"], remaining__gt=0)
+                | Q(state__in=["spent", "expired", "cancelled"], remaining=0),
+                name="a_lot_in_use_has_points_left",
+            ),
         ]
         indexes = [
             models.Index(
                 fields=["customer", "expires_at", "earned_at"], name="lot_to_spend", condition=Q(remaining__gt=0)
-            )
+            ),
+            models.Index(fields=["available_at"], name="lot_that_waits", condition=Q(state="pending")),
+            models.Index(fields=["expires_at"], name="lot_that_expires", condition=Q(state="active")),
         ]
 
     def __str__(self) -> str:
         return f"{self.remaining:,} of {self.points:,} pts"
+
+
+class Draw(models.Model):
+    """So many points that an entry took from a lot, or put back (below 0); rows are only added.
+
+    Without a lot they were owed: there was nothing left to take them from. When later points pay for them, one row
+    takes from their lot and another takes the same off what is owed. So an entry's points are those of its own lot less
+    its draws, what is left of a lot is its points less the draws on it, and what a customer owes are the draws on no
+    lot.
+    """
+
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="draws")
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, null=True, blank=True, related_name="draws")
+    points = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(points=0), name="a_draw_moves_points")]
+
+    def __str__(self) -> str:
+        return f"{self.points:+,} pts"

@@ -1,0 +1,121 @@
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from polymorphic.models import PolymorphicModel
+
+from loyaltyflow.store.models import Product
+from segments.models import Segment
+
+from ..bill import Bill, Off
+from ..budgets import Budget
+from ..tiers import Tier
+
+
+class Discount(PolymorphicModel):
+    """What customers get off a bill, for whom, when and how often. Vouchers are codes for it.
+
+    Each kind is one class in one file: its docstring is the help text that staff read, its fields are its form,
+    `summary()` is its sentence, and `off()` says what it takes off a bill.
+    """
+
+    icon: ClassVar[str] = "sell"
+    named_by: ClassVar[str] = "name"
+
+    name = models.CharField(max_length=100, unique=True, help_text="Staff only see it.")
+    title = models.CharField(max_length=100, help_text="As customers read it, such as $10.00 off your next purchase.")
+    is_active = models.BooleanField("active", default=False, help_text="On: it can be given and redeemed.")
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(),
+        default=list,
+        blank=True,
+        help_text="1 is Monday, 7 is Sunday. Empty: every day.",
+    )
+    from_hour = models.TimeField(null=True, blank=True, help_text="On the store's clock.")
+    until_hour = models.TimeField(null=True, blank=True, help_text="On the store's clock; may be after midnight.")
+    min_spend = models.DecimalField(
+        "least spent",
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="On the bill's goods, before this discount.",
+    )
+    products = models.ManyToManyField(
+        Product, blank=True, related_name="+", help_text="Only with one of these on the bill. Empty: any."
+    )
+    categories = ArrayField(
+        models.CharField(max_length=120),
+        default=list,
+        blank=True,
+        help_text="Only with a product of one of these categories on the bill. Empty: any.",
+    )
+    stores = ArrayField(
+        models.CharField(max_length=60), default=list, blank=True, help_text="Only at these stores. Empty: at all."
+    )
+    segments = models.ManyToManyField(
+        Segment, blank=True, related_name="discounts", help_text="Only for members of one of these. Empty: everybody."
+    )
+    tiers = models.ManyToManyField(
+        Tier, blank=True, related_name="discounts", help_text="Only for these tiers. Empty: everybody."
+    )
+    is_for_first_order = models.BooleanField("for a first order only", default=False)
+    is_for_next_order = models.BooleanField(
+        "not for the order that brought it", default=True, help_text="A voucher given with an order waits for the next."
+    )
+    combines = models.BooleanField("together with others", default=False)
+    supersedes = models.BooleanField(
+        "replaces earlier vouchers",
+        default=False,
+        help_text="A voucher of this discount replaces the customer's unused one from the same workflow.",
+    )
+    uses_allowed = models.PositiveIntegerField(
+        "uses by all customers", null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: no limit."
+    )
+    uses_per_customer = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: no limit."
+    )
+    uses = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    budget = models.ForeignKey(Budget, on_delete=models.PROTECT, null=True, blank=True, related_name="discounts")
+    valid_days = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="A voucher can be used until the end of so many days after it was given. Empty: no end of its own.",
+    )
+    points_price = models.PositiveIntegerField(
+        "price in points",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="What members pay for it in points. Empty: it cannot be had for points.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(starts_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="a_discount_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=Q(uses_allowed__isnull=True) | Q(uses__lte=F("uses_allowed")),
+                name="no_discount_is_used_more_than_allowed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def summary(self) -> str:
+        """What it takes off, as a sentence."""
+        raise NotImplementedError(f"{type(self).__name__} must define summary().")
+
+    def off(self, bill: Bill) -> Off:
+        """What it takes off the bill, never more than there is to pay. Raises Refused if nothing on the bill fits."""
+        raise NotImplementedError(f"{type(self).__name__} must define off(bill).")
