@@ -8,7 +8,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import moment, money, points, signed
 from segments.admin import counted
 
-from .models import Account, EarningRule, Entry
+from ..models import Account, EarningRule, Entry
 
 
 @admin.register(EarningRule)
