@@ -101,16 +101,19 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         label="May send", choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple
     )
 
+    def clean_source(self) -> str:
+        return self.cleaned_data["source"] or "till"
+
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes"]
+        fields = ["name", "scopes", "source"]
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ModelAdmin):
     form = ApiKeyForm
     list_display = ["name", "prefix", "may_send", "made", "last_used", "is_good"]
-    fields = ["name", "scopes", "prefix", "made", "last_used", "revoked"]
+    fields = ["name", "scopes", "source", "prefix", "made", "last_used", "revoked"]
     readonly_fields = ["prefix", "made", "last_used", "revoked"]
     actions = ["revoke"]
 
@@ -140,7 +143,7 @@ class ApiKeyAdmin(ModelAdmin):
         self.message_user(request, f"{count} keys were revoked; nothing can be sent with them any more.")
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        return self.fields if obj else ["name", "scopes"]
+        return self.fields if obj else ["name", "scopes", "source"]
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """Show the secret of a new key, this once."""

@@ -34,11 +34,20 @@ class ApiKey(models.Model):
         PRODUCTS = "products", "Products"
         ORDERS = "orders", "Orders"
         EVENTS = "events", "Events"
+        TILL = "till", "Purchases at the till"
+        POINTS = "points", "Points by hand"
 
     name = models.CharField(max_length=80, help_text="The system that uses it, such as Web shop.")
     prefix = models.CharField(max_length=12, unique=True, editable=False, help_text="The part that may be seen.")
     digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the whole key.")
     scopes = ArrayField(models.CharField(max_length=12, choices=Scope.choices), help_text="What it may send.")
+    source = models.CharField(
+        max_length=40,
+        default="till",
+        db_default="till",
+        blank=True,
+        help_text="What its orders are filed under; tills that number their receipts together share it. Empty: till.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -71,8 +80,10 @@ class ApiKey(models.Model):
 
     def touch(self, now: datetime) -> None:
         """Note that it was used, at most once a minute."""
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(minutes=1))
-        ApiKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+        a_minute_ago = now - timedelta(minutes=1)
+        if self.last_used_at is None or self.last_used_at < a_minute_ago:
+            stale = Q(last_used_at=None) | Q(last_used_at__lt=a_minute_ago)
+            ApiKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
 
 class Answer(models.Model):
@@ -82,7 +93,7 @@ class Answer(models.Model):
     key = models.CharField(max_length=128)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of path and body.")
     status = models.PositiveSmallIntegerField(help_text="HTTP status.")
-    body = models.JSONField()
+    body = models.TextField(help_text="As it was sent, so that it is the same to the last sign.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -91,3 +102,22 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Guesses(models.Model):
+    """How many codes that nobody knows a key, or one of its customers (none: all together), has sent lately."""
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="guesses", db_index=False)
+    customer = models.BigIntegerField(null=True)
+    since = models.DateTimeField(help_text="When the count began.")
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["api_key", "customer"], name="one_count_per_key_and_customer", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} since {moment(self.since)}"

@@ -220,6 +220,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "loyaltyflow.api.errors.answered",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "LoyaltyFlow",

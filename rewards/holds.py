@@ -22,6 +22,9 @@ class Hold(models.Model):
     external_id = models.CharField(max_length=120, help_text="What that system calls it.")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="holds")
     points = models.PositiveBigIntegerField(default=0, db_default=0)
+    is_single = models.BooleanField(
+        default=True, db_default=True, help_text="Whether its voucher may be used once only, so that nobody else can."
+    )
     voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, null=True, blank=True, related_name="holds")
     store_location = models.CharField(max_length=60, blank=True, default="", db_default="")
     till = models.CharField(max_length=60, blank=True, default="", db_default="")
@@ -35,7 +38,9 @@ class Hold(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "external_id"], name="one_hold_per_source_and_number"),
             models.UniqueConstraint(
-                fields=["voucher"], condition=Q(ended_at__isnull=True), name="one_open_hold_per_voucher"
+                fields=["voucher"],
+                condition=Q(ended_at__isnull=True, is_single=True),
+                name="one_open_hold_per_voucher",
             ),
         ]
         indexes = [models.Index(fields=["customer"], name="open_hold", condition=Q(ended_at__isnull=True))]

@@ -106,6 +106,12 @@ class Segment(models.Model):
     built_from = models.CharField(
         max_length=64, blank=True, editable=False, help_text="Digest of the conditions and zone it was judged by last."
     )
+    tells_tills = models.BooleanField(
+        "shown at the till",
+        default=True,
+        db_default=True,
+        help_text="The people at the till see whether a customer is in it. Off for what is better not said aloud.",
+    )
     fault = models.TextField(
         blank=True, default="", editable=False, help_text="What kept the last refresh from judging it."
     )

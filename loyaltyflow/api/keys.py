@@ -37,6 +37,6 @@ class HasScope(BasePermission):
     """The key may send this kind of facts."""
 
     def has_permission(self, request: Request, view: object) -> bool:
-        scope = getattr(view, "scope", None)
-        self.message = f"This API key may not send {scope}. Add the scope to the key under API keys."
+        scope = ApiKey.Scope(getattr(view, "scope", ""))
+        self.message = f"This API key may not send {scope.label.lower()}. Add the scope to the key under API keys."
         return isinstance(request.auth, ApiKey) and scope in request.auth.scopes

@@ -37,7 +37,24 @@ RESULT = {
         }
     },
 }
-ERROR = {"type": "object", "properties": {"detail": {"type": "string"}}}
+ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": {"type": "string", "description": "What is refused: a voucher's code, points, or an error."},
+                "reason": {"type": "string", "description": "Why, in one word."},
+                "detail": {"type": "string", "description": "Why, and what to do."},
+                "current": {"type": "object", "additionalProperties": True, "description": "How it stands now."},
+            },
+            "required": ["code", "reason", "detail", "current"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["error"],
+    "additionalProperties": False,
+}
 ERRORS = {
     400: "Not JSON, or too many rows",
     401: "No good key",

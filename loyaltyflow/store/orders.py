@@ -92,6 +92,8 @@ class Order(models.Model):
 class Refund(models.Model):
     """A part of an order's net amount that was paid back, or all of it; rows are added as `refunded` grows.
 
+    A refund of several lines is one row for each of them, with one number.
+
     If less was paid back than we were told before, one row takes the place of the order's others: so an order of which
     nothing is refunded has none.
     """
@@ -99,9 +101,23 @@ class Refund(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds", db_index=False)
     amount = models.DecimalField(max_digits=12, decimal_places=2)
     at = models.DateTimeField(help_text="When it was paid back, or when we learned it.")
+    line = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The number of the line that it is for. Empty: the order as a whole."
+    )
+    external_id = models.CharField(
+        "refund number", max_length=120, blank=True, default="", db_default="", help_text="What the till calls it."
+    )
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="a_refund_pays_something_back")]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="a_refund_pays_something_back"),
+            models.UniqueConstraint(
+                fields=["order", "external_id", "line"],
+                condition=~Q(external_id=""),
+                name="one_refund_per_order_number_and_line",
+                nulls_distinct=False,
+            ),
+        ]
         indexes = [models.Index(fields=["order", "at"], name="refund_by_order", include=["amount"])]
 
     def __str__(self) -> str:

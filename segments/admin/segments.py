@@ -82,7 +82,7 @@ class SegmentAdmin(ModelAdmin):
     search_fields = ["name", "description"]
     fields = ["name", "description", "kind"]
     radio_fields = {"kind": admin.VERTICAL}
-    actions = ["activate", "deactivate", exchange.export_chosen]
+    actions = ["activate", "deactivate", "show_at_tills", "hide_from_tills", exchange.export_chosen]
     list_before_template = "admin/segments/segment/import_button.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -199,3 +199,17 @@ class SegmentAdmin(ModelAdmin):
     @admin.action(description="Deactivate: leave the members as they are", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
         states.deactivate(request, queryset)
+
+    @admin.action(description="Show at the till", permissions=["change"])
+    def show_at_tills(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
+        number = queryset.update(tells_tills=True)
+        self.message_user(
+            request, f"The till tells who is in {count(number)} {'segment' if number == 1 else 'segments'}."
+        )
+
+    @admin.action(description="Do not show at the till", permissions=["change"])
+    def hide_from_tills(self, request: HttpRequest, queryset: SegmentQuerySet) -> None:
+        number = queryset.update(tells_tills=False)
+        self.message_user(
+            request, f"The till no longer tells who is in {count(number)} {'segment' if number == 1 else 'segments'}."
+        )

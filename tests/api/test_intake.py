@@ -115,12 +115,12 @@ def test_the_same_request_again_gets_the_stored_answer(send):
     first = send("customers", {"email": "a@example.com"}, key="one")
     again = send("customers", {"email": "a@example.com"}, key="one")
     assert again.json() == first.json() == {"results": [{"row": 0, "status": "created", "errors": []}]}
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
 
     other = send("customers", {"email": "b@example.com"}, key="one")
     assert other.status_code == 422
-    assert "new key" in other.json()["detail"]
+    assert "new key" in other.json()["error"]["detail"]
     assert Customer.objects.count() == 1
 
 
@@ -279,14 +279,14 @@ def test_cart_updated_keeps_the_cart(send):
 def test_a_bad_body_gets_a_sentence(send, _case, raw, status, words):
     response = send("customers", raw)
     assert response.status_code == status
-    assert words in response.json()["detail"]
+    assert words in response.json()["error"]["detail"]
 
 
 def test_a_giant_body_is_refused(send, monkeypatch):
     monkeypatch.setattr(body, "BYTES_ALLOWED", 1000)
     response = send("customers", b" " * 1001)
     assert response.status_code == 413
-    assert "fewer rows" in response.json()["detail"]
+    assert "fewer rows" in response.json()["error"]["detail"]
 
 
 def test_other_content_types_are_refused(send, client, secret):
@@ -299,23 +299,23 @@ def test_the_idempotency_key_is_required(send, client, secret, key):
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": key}
     response = client.post("/api/v1/customers", "{}", content_type="application/json", headers=headers)
     assert response.status_code == 400
-    assert "Idempotency-Key" in response.json()["detail"]
+    assert "Idempotency-Key" in response.json()["error"]["detail"]
 
 
 def test_keys_are_checked(send, secret, client):
     assert client.post("/api/v1/customers", "{}", content_type="application/json").status_code == 401
-    assert "not known" in send("customers", {}, secret="lf_wrong").json()["detail"]
+    assert "not known" in send("customers", {}, secret="lf_wrong").json()["error"]["detail"]
     assert send("customers", {}, secret=secret[:-1] + "?").status_code == 401
     assert send("customers", {}, secret="a b").status_code == 401
 
     only_orders = ApiKey.issue("Till", ["orders"])[1]
     refused = send("customers", {"email": "a@example.com"}, secret=only_orders)
     assert refused.status_code == 403
-    assert "may not send customers" in refused.json()["detail"]
+    assert "may not send customers" in refused.json()["error"]["detail"]
     assert not Customer.objects.exists()
 
     ApiKey.objects.update(revoked_at=datetime(2026, 1, 1, tzinfo=UTC))
-    assert "revoked" in send("customers", {}).json()["detail"]
+    assert "revoked" in send("customers", {}).json()["error"]["detail"]
 
 
 def test_only_a_hash_of_the_key_is_kept(secret):

@@ -1,0 +1,89 @@
+"""Each request takes effect once, however often it is sent: the same Idempotency-Key gets the same answer."""
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.http import HttpResponse
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+
+from loyaltyflow.models import Answer, ApiKey
+
+from .body import Body
+from .errors import Busy, InFlight, KeyReused
+
+TRIES = 6  # writers who wait for each other in a circle, or make the same row at once, are sent on again so often
+REPLAYED = "Idempotent-Replayed"
+# Whether nobody else works under the name, and the answer that was given under it. It waits for nobody.
+KNOWN = """
+SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0)), known.fingerprint, known.status, known.body
+FROM (SELECT) AS one
+LEFT JOIN loyaltyflow_answer AS known ON known.api_key_id = %s AND known.key = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered: an HTTP status and what is written as JSON."""
+
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def once(request: Request, act: Callable[[], Reply]) -> HttpResponse:
+    """The answer of `act`, or the stored one if it was asked for under the request's Idempotency-Key before.
+
+    The effect and its answer are one transaction, which is tried again when another writer was faster or in the way.
+    Raises InFlight, KeyReused, or Busy when it still was after all tries.
+    """
+    api_key, key, fingerprint = cast(ApiKey, request.auth), key_of(request), fingerprint_of(request)
+    for number in range(TRIES):
+        try:
+            return _once(api_key, key, fingerprint, act)
+        except (IntegrityError, OperationalError):
+            time.sleep(random.uniform(0, 0.02) * number)  # noqa: S311
+    raise Busy
+
+
+@transaction.atomic
+def _once(api_key: ApiKey, key: str, fingerprint: str, act: Callable[[], Reply]) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute(KNOWN, [f"{api_key.pk}:{key}", api_key.pk, key])
+        is_free, known, status, body = cursor.fetchone()
+    if not is_free:
+        raise InFlight
+    if known is not None:
+        if known != fingerprint:
+            raise KeyReused
+        return _response(status, body, {REPLAYED: "true"})
+    reply = act()
+    text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
+    Answer.objects.create(api_key=api_key, key=key, fingerprint=fingerprint, status=reply.status, body=text)
+    return _response(reply.status, text)
+
+
+def _response(status: int, text: str, headers: dict[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="application/json", headers=headers)
+
+
+def key_of(request: Request) -> str:
+    """The request's Idempotency-Key; raises ParseError if it is missing or not one."""
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key:
+        raise ParseError("The header Idempotency-Key is missing. Send a new UUID with each new request.")
+    if len(key) > 128 or not key.isascii() or not key.isprintable():
+        raise ParseError("The header Idempotency-Key must be at most 128 printable ASCII characters.")
+    return key
+
+
+def fingerprint_of(request: Request) -> str:
+    """What tells this request from others: its method if that is not POST, its path and its body."""
+    raw = request.data.raw if isinstance(request.data, Body) else b""
+    method = "" if request.method == "POST" else f"{request.method} "
+    return hashlib.sha256(method.encode() + request.path.encode() + b"\n" + raw).hexdigest()
