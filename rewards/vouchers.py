@@ -1,12 +1,18 @@
+from datetime import datetime
+
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 
 from loyaltyflow.store.models import Customer, Order
 
+from . import codes
+from .bill import Reason, Refusal, Refused
 from .discounts.base import Discount
+
+IS_A_CODE = r"^[0-9A-Z]([0-9A-Z._-]*[0-9A-Z])?$"
 
 
 class CodePool(models.Model):
@@ -15,6 +21,10 @@ class CodePool(models.Model):
     discount = models.ForeignKey(Discount, on_delete=models.PROTECT, related_name="pools")
     name = models.CharField(max_length=100, unique=True)
     is_imported = models.BooleanField(default=False, editable=False)
+    wanted = models.PositiveIntegerField(
+        "codes", default=0, db_default=0, editable=False, help_text="How many are to be made, or came in."
+    )
+    made = models.PositiveIntegerField(default=0, db_default=0, editable=False, help_text="How many are there so far.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -25,6 +35,30 @@ class CodePool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class VoucherQuerySet(models.QuerySet["Voucher"]):
+    def coded(self, typed: str) -> "VoucherQuerySet":
+        """The one with the code, however it is typed."""
+        return self.filter(key=codes.key(typed))
+
+    def free_for(self, discount: Discount, now: datetime) -> "VoucherQuerySet":
+        """Codes of the discount's pools that can be given at `now`, those that came first before the others."""
+        free = self.filter(Voucher.lasts(now), discount=discount, state=Voucher.State.FREE, pool__isnull=False)
+        return free.order_by("pk")
+
+    def usable(self, now: datetime) -> "VoucherQuerySet":
+        """Those that can be used at `now`, as far as the voucher itself goes."""
+        is_left = Q(uses_allowed=None) | Q(uses__lt=F("uses_allowed"))
+        return self.filter(is_left, Voucher.lasts(now), state=Voucher.State.ISSUED)
+
+    def unused_at(self, now: datetime) -> "VoucherQuerySet":
+        """Those that their customers had at `now` and could use, by what was known then: also of a past moment."""
+        standing = Redemption.objects.made_by(now).filter(voucher=OuterRef("pk")).order_by().values("voucher")
+        uses = Coalesce(Subquery(standing.values(count=Count("pk"))), 0)
+        is_left = Q(uses_allowed=None) | Q(uses_allowed__gt=uses)
+        is_there = Q(ended_at=None) | Q(ended_at__gt=now)
+        return self.filter(Voucher.lasts(now), is_there, assigned_at__lte=now).filter(is_left)
 
 
 class Voucher(models.Model):
@@ -38,7 +72,21 @@ class Voucher(models.Model):
         REVOKED = "revoked", "Revoked"
         EXPIRED = "expired", "Expired"
 
-    code = models.CharField(max_length=40, unique=True, help_text="In capitals.")
+    code = models.CharField(
+        max_length=40,
+        validators=[RegexValidator(IS_A_CODE, "Capital letters and digits, with dashes between them if you like.")],
+        help_text="Capital letters and digits, with dashes between them if you like.",
+    )
+    key = models.GeneratedField(  # what codes.key() makes of the code
+        expression=models.Func(
+            F("code"),
+            Value("".join(codes.ALIKE) + codes.BETWEEN),
+            Value("".join(codes.ALIKE.values())),
+            function="translate",
+        ),
+        output_field=models.CharField(max_length=40),
+        db_persist=True,
+    )
     discount = models.ForeignKey(Discount, on_delete=models.PROTECT, related_name="vouchers", db_index=False)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers")
     customer = models.ForeignKey(
@@ -68,10 +116,20 @@ class Voucher(models.Model):
     superseded_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes"
     )
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was revoked or replaced.")
     note = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Why it was revoked.")
+    told_days = models.PositiveSmallIntegerField(
+        null=True, editable=False, help_text="Days before its end of which the customer was last told of it."
+    )
+
+    objects = VoucherQuerySet.as_manager()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["key"], name="one_voucher_per_code_however_it_is_typed"),
+            models.CheckConstraint(
+                condition=Q(code__regex=IS_A_CODE), name="a_voucher_code_is_of_capital_letters_and_digits"
+            ),
             models.UniqueConstraint(fields=["origin"], condition=~Q(origin=""), name="one_voucher_per_origin"),
             models.CheckConstraint(
                 condition=Q(uses_allowed__isnull=True) | Q(uses__lte=F("uses_allowed")),
@@ -87,11 +145,31 @@ class Voucher(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @staticmethod
+    def lasts(now: datetime) -> Q:
+        """Which have not come to their end at `now`."""
+        return Q(expires_at=None) | Q(expires_at__gt=now)
+
+    @classmethod
+    def read(cls, typed: str) -> "Voucher":
+        """The voucher with the code that was typed; raises Refused if there is none."""
+        found = cls.objects.coded(typed).first() if codes.key(typed) else None
+        if found is None:
+            prefixes = set(Discount.objects.non_polymorphic().values_list("code_prefix", flat=True))
+            misread = codes.is_misread(typed, prefixes)
+            detail = "Check the code: a sign is wrong." if misread else "Nobody was given this code."
+            raise Refused(Refusal(typed, Reason.NOT_FOUND, detail, {"is_misread": misread}))
+        return found
+
 
 class RedemptionQuerySet(models.QuerySet["Redemption"]):
     def standing(self) -> "RedemptionQuerySet":
         """Those that were not undone."""
         return self.filter(reversed_at=None)
+
+    def made_by(self, now: datetime) -> "RedemptionQuerySet":
+        """Those that stood at `now`, by what was known then."""
+        return self.filter(Q(reversed_at=None) | Q(reversed_at__gt=now), redeemed_at__lte=now)
 
 
 class Redemption(models.Model):

@@ -1,7 +1,8 @@
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
@@ -88,6 +89,21 @@ class Discount(PolymorphicModel):
         validators=[MinValueValidator(1)],
         help_text="A voucher can be used until the end of so many days after it was given. Empty: no end of its own.",
     )
+    code_prefix = models.CharField(
+        "codes begin with",
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(r"^[0-9A-Z]*$", "Capital letters and digits only, such as CLUB.")],
+        help_text="Capital letters and digits, such as CLUB for codes like CLUB-4HW9D-7KX2M.",
+    )
+    makes_codes = models.BooleanField(
+        "make codes as they are needed",
+        default=True,
+        db_default=True,
+        help_text="Off: only codes of its pools are given, and nobody gets one when they have run out.",
+    )
     points_price = models.PositiveIntegerField(
         "price in points",
         null=True,
@@ -111,6 +127,10 @@ class Discount(PolymorphicModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def can_be_given(self, now: datetime) -> bool:
+        """Whether customers can get vouchers of it at `now`."""
+        return self.is_active and (self.ends_at is None or self.ends_at > now)
 
     def summary(self) -> str:
         """What it takes off, as a sentence."""
