@@ -15,7 +15,9 @@ from unfold.admin import ModelAdmin
 
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
 
+from .customer_page.admin import CustomerPage
 from .models import ApiKey, TickRun
+from .store.models import Customer
 from .store.templatetags.figures import moment
 
 STAGES = {
@@ -33,6 +35,10 @@ STAGES = {
 
 # django-q's own page would let whoever may add a schedule run any Python function.
 background_work.admin.site.unregister(Schedule)
+
+# The form becomes a page of what all apps know.
+admin.site.unregister(Customer)
+admin.site.register(Customer, CustomerPage)
 
 
 @admin.register(Schedule)

@@ -141,14 +141,14 @@ def _why(request: HttpRequest, segment: Segment, moment: datetime) -> dict[str, 
         who = people[0]
         about["customer"] = who
         about["why"] = why = segment.explain(who, moment)
-        about |= _reasons(segment, why)
+        about |= answers(segment, why)
         about["stay"] = segment.memberships.at(moment).filter(customer=who).first()
         about["turned"] = turned(segment.root, who, moment) if segment.root and not segment.archived_at else ""
         about["put_by"] = _put_by(segment, who) if segment.kind == Segment.Kind.STATIC else ""
     return about
 
 
-def _reasons(segment: Segment, why: Explanation) -> dict[str, Any]:
+def answers(segment: Segment, why: Explanation) -> dict[str, Any]:
     """Each condition with its answer, and how they are asked together."""
     root = segment.root
     if root is None or not root.takes_parts:

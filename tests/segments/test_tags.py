@@ -135,7 +135,7 @@ def test_adding_and_removing_a_tag_moves_the_customer(now, vip):
 
 
 def page_of(who: Customer) -> str:
-    return reverse("admin:store_customer_change", args=[who.pk])
+    return reverse("admin:store_customer_edit", args=[who.pk])
 
 
 def form_of(response) -> dict:

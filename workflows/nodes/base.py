@@ -8,6 +8,8 @@ from django.db.models import Q, prefetch_related_objects
 from polymorphic.models import PolymorphicModel
 
 from loyaltyflow.store.events import EventQuerySet
+from loyaltyflow.store.models import Customer
+from segments.conditions.base import Explanation
 
 from ..graph import Edge, Revision
 
@@ -104,6 +106,10 @@ class Node(PolymorphicModel):
     def stays(self, now: datetime) -> Q | None:
         """Which enrolments may go on, as this trigger sees it at `now`; None: all."""
         return None
+
+    def explained(self, customer: Customer, since: datetime, now: datetime) -> Explanation:
+        """Whether this trigger, live since then, has let the customer in or would; only a trigger knows."""
+        raise NotImplementedError(f"{type(self).__name__} is no trigger, or must define explained().")
 
     def leads_to(self, target: "Node", outlet: str = "next") -> "Node":
         """The target, after connecting this node's outlet to it."""

@@ -4,6 +4,10 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from loyaltyflow.store.events import EventQuerySet
+from loyaltyflow.store.models import Customer
+from loyaltyflow.store.templatetags.figures import moment
+from loyaltyflow.words import drawn, strong
+from segments.conditions.base import Explanation
 from segments.models import Membership, Segment
 
 from .base import Node
@@ -43,6 +47,17 @@ class OnSegmentEntered(Node):
 
     def stays(self, now: datetime) -> Q | None:
         return Q(self._members(now)) if self.exit_on_leave else None
+
+    def explained(self, customer: Customer, since: datetime, now: datetime) -> Explanation:
+        """Whether the customer entered the segment since the workflow is live, and is still in it if that counts."""
+        stays = Membership.objects.filter(segment=self.segment_id, customer=customer, joined_at__lte=now)
+        last = stays.order_by("-joined_at", "-pk").first()
+        sentence = drawn(f"Entered the segment {strong(self.segment)} since {moment(since)}")
+        if last is None:
+            return Explanation(sentence, False, "was never in it")
+        is_in = last.left_at is None or last.left_at > now
+        seen = f"entered {moment(last.joined_at)}" + ("" if is_in else f", left {moment(last.left_at)}")
+        return Explanation(sentence, last.joined_at >= since and (is_in or not self.exit_on_leave), seen)
 
     def _members(self, now: datetime) -> Exists:
         members = Membership.objects.at(now).filter(segment=self.segment_id)

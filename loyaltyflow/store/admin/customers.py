@@ -5,7 +5,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
@@ -17,7 +17,6 @@ from loyaltyflow.store.models import Consent, Customer, ExternalId, StoreSetting
 
 from ..templatetags import figures as written
 from .base import ReadOnlyAdmin
-from .overview import overview
 from .tags import TagActions, TagFilter, TaggingFormSet, TaggingInline
 
 
@@ -144,7 +143,6 @@ class CustomerAdmin(TagActions):
     search_help_text = "Name, e-mail address, phone number or number in another system"
     ordering = ["-pk"]
     inlines = [TaggingInline, ConsentInline, ExternalIdInline]
-    change_form_outer_before_template = "admin/store/customer/overview.html"
     readonly_fields = ["added", "changed"]
     fieldsets = [
         (None, {"fields": [("first_name", "last_name"), ("email", "phone"), ("gender", "language")]}),
@@ -183,15 +181,6 @@ class CustomerAdmin(TagActions):
     @admin.display(description="Account since", ordering="registered_at")
     def known_since(self, customer: Customer) -> str:
         return written.moment(customer.registered_at) if customer.registered_at else ""
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """The form, below what the customer has, got and did."""
-        customer = self.get_object(request, object_id)
-        about = overview(customer, request.user) if isinstance(customer, Customer) else {}
-        page: HttpResponse = super().change_view(request, object_id, form_url, {**(extra_context or {}), **about})
-        return page
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Those found by the words, and whoever has the phone number that is searched for, however it is written."""

@@ -1,0 +1,177 @@
+"""What the customer has now: points, tier, vouchers, running workflows, segments, and the products they buy most."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import TruncDate
+
+from analytics.links import page_of, rows_of
+from loyaltyflow.store.clock import store
+from loyaltyflow.store.models import Customer, Order, OrderLine
+from rewards.models import Account, Entry, Hold, Lot, Standing, Voucher
+from segments.models import Membership, Segment
+from workflows.models import Enrolment, Step, Workflow
+from workflows.nodes import Node
+from workflows.nodes.base import load_references
+
+LOTS = 8  # days of expiry that are shown each; what expires later is one line
+LISTED = 8
+OFFERED = 12  # segments to put the customer into; there may be hundreds, each with a page for that
+EXPIRING_DAYS = 30
+MOVING = {Workflow.Status.LIVE, Workflow.Status.FINISHING}
+PATH = 6  # steps of a path that are named, the last ones
+
+
+@dataclass(frozen=True)
+class Lots:
+    """So many points that expire on one day."""
+
+    expires: date | None
+    points: int
+    worth: Decimal
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a customer can spend, what waits, what expires soon, what is held at a till, and what is owed."""
+
+    lots: list[Lots]
+    pending: list[tuple[date, int]]
+    held: int
+    owed: int
+    worth_of_one: Decimal
+
+    @property
+    def left(self) -> int:
+        return sum(each.points for each in self.lots)
+
+    @property
+    def spendable(self) -> int:
+        return max(0, self.left - self.held - self.owed)
+
+    @property
+    def listed(self) -> list[Lots]:
+        """The days that are shown one by one."""
+        return self.lots[:LOTS]
+
+    @property
+    def later(self) -> int:
+        """How many points expire after the days that are shown, or never."""
+        return sum(each.points for each in self.lots[LOTS:])
+
+    @property
+    def waiting(self) -> int:
+        return sum(points for _, points in self.pending)
+
+    @property
+    def worth(self) -> Decimal:
+        return self.spendable * self.worth_of_one
+
+    @property
+    def first(self) -> Lots | None:
+        """What expires first."""
+        return next((each for each in self.lots if each.expires), None)
+
+    def expiring(self, now: datetime) -> Lots | None:
+        """What expires first, if that is soon."""
+        first = self.first
+        return first if first and first.expires and (first.expires - now.date()).days <= EXPIRING_DAYS else None
+
+
+def points(customer: Customer, now: datetime) -> Points:
+    """The customer's points by the day on which they expire; four statements however many lots there are."""
+    zone = store().zone
+    lots = Lot.objects.filter(customer=customer).order_by()
+    by_expiry = lots.filter(pk__in=Lot.objects.filter(customer=customer).to_spend(now).values("pk"))
+    days = by_expiry.values(day=TruncDate("expires_at", tzinfo=zone)).annotate(points=Sum("remaining"))
+    waiting = lots.pending(now).values(day=TruncDate("available_at", tzinfo=zone)).annotate(points=Sum("remaining"))
+    held = Hold.objects.open(now).filter(customer=customer).aggregate(sum=Sum("points"))["sum"] or 0
+    one = store().point_value
+    owed = Account.objects.filter(pk=customer.pk).values_list("owed", flat=True).first() or 0
+    return Points(
+        lots=[
+            Lots(each["day"], each["points"], each["points"] * one)
+            for each in days.order_by(F("day").asc(nulls_last=True))
+        ],
+        pending=[(each["day"], each["points"]) for each in waiting.order_by("day")],
+        held=held,
+        owed=owed,
+        worth_of_one=one,
+    )
+
+
+def tier(customer: Customer) -> Standing | None:
+    """The tier that the customer is in."""
+    return Standing.objects.open().filter(customer=customer).select_related("tier").first()
+
+
+def vouchers(customer: Customer, now: datetime) -> dict[str, Any]:
+    """Those that can be used, the ones that end first before others, and how many there were of the rest."""
+    rows = Voucher.objects.filter(customer=customer)
+    in_time = Q(state=Voucher.State.ISSUED) & (Q(expires_at=None) | Q(expires_at__gt=now))
+    sums = rows.aggregate(
+        held=Count("pk", filter=in_time),
+        used=Count("pk", filter=Q(state=Voucher.State.REDEEMED)),
+        gone=Count("pk", filter=~in_time & ~Q(state=Voucher.State.REDEEMED)),
+    )
+    held = rows.filter(in_time).select_related("discount").order_by(F("expires_at").asc(nulls_last=True), "pk")
+    return {
+        "held": list(held[:LISTED]),
+        "counts": sums,
+        "link": rows_of(Voucher, customer__id__exact=customer.pk),
+        "words": ", ".join(
+            [f"{sums['held']} held", *(f"{sums[name]} {name}" for name in ("used", "gone") if sums[name])]
+        ),
+    }
+
+
+def workflows(customer: Customer, now: datetime) -> dict[str, Any]:
+    """The workflows that the customer is in, each with its next step, when that is due, and the steps taken."""
+    rows = Enrolment.objects.filter(customer=customer)
+    running = list(rows.active().select_related("workflow").order_by("due_at", "pk")[:LISTED])
+    visits = list(Step.objects.filter(enrolment__any=[each.pk for each in running]).order_by("left_at", "pk"))
+    nodes = Node.objects.in_bulk({each.node_id for each in running} | {each.node_id for each in visits})
+    load_references(nodes.values())
+    paths: dict[int, list[str]] = {}
+    for visit in visits:
+        paths.setdefault(visit.enrolment_id, []).append(nodes[visit.node_id].label)
+    return {
+        "running": [
+            {
+                "row": each,
+                "at": nodes[each.node_id].label,
+                "path": paths.get(each.pk, [])[-PATH:],
+                "waits_for": "" if each.workflow.status in MOVING else each.workflow.get_status_display(),
+                "link": page_of(Enrolment, each.pk),
+            }
+            for each in running
+        ],
+        "number": rows.active().count(),
+        "link": rows_of(Enrolment, customer__id__exact=customer.pk),
+    }
+
+
+def products(customer: Customer, now: datetime) -> list[dict[str, Any]]:
+    """What the customer bought in most orders, with how much was paid for it."""
+    lines = OrderLine.objects.filter(Order.purchase_q(now, "order__"), order__customer=customer)
+    sums = lines.values("product", "product__name").annotate(orders=Count("order", distinct=True), spent=Sum("net"))
+    return [dict(each) for each in sums.order_by("-orders", "-spent", "product")[:5]]
+
+
+def segments(customer: Customer, user: Any) -> dict[str, Any]:
+    """The segments that the customer is in and since when, and those that they can be put into by hand."""
+    stays = Membership.objects.open().filter(customer=customer).select_related("segment")
+    others = Segment.objects.by_hand().exclude(memberships__in=stays)
+    return {
+        "stays": stays.filter(segment__archived_at=None).order_by("-joined_at", "-pk"),
+        "other_segments": others.order_by("name")[:OFFERED],
+        "may_fill": user.has_perm("segments.change_segment"),
+    }
+
+
+def ledger_of(customer: Customer) -> str:
+    """The address of the customer's movements of points."""
+    return rows_of(Entry, customer__id__exact=customer.pk)
