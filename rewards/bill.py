@@ -1,11 +1,12 @@
 """What a customer is about to pay, and what discounts take off it: plain values, no rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from babel.numbers import get_currency_precision
 from django.db.models import TextChoices
 
 ZERO = Decimal("0.00")
@@ -30,6 +31,7 @@ class Reason(TextChoices):
     STORE_NOT_ALLOWED = "store_not_allowed", "Not at this store"
     TIME_NOT_ALLOWED = "time_not_allowed", "Not at this time"
     SUPERSEDED = "superseded", "Replaced by a newer one"
+    REVOKED = "revoked", "Taken back by staff"
     INSUFFICIENT_POINTS = "insufficient_points", "Not enough points"
     PROGRAMME_INACTIVE = "programme_inactive", "The programme is switched off"
     LOCKED_BY_OTHER_TILL = "locked_by_other_till", "Held at another till"
@@ -52,6 +54,10 @@ class Line:
     def unit_price(self) -> Decimal:
         return self.amount / self.quantity if self.quantity else ZERO
 
+    def item_price(self, places: int) -> Decimal:
+        """What one piece costs; of goods that are weighed, less than one unit is one piece."""
+        return min(rounded(self.unit_price, places), self.amount) if self.quantity > 1 else self.amount
+
 
 @dataclass(frozen=True, slots=True)
 class Bill:
@@ -63,10 +69,21 @@ class Bill:
     store_location: str = ""
     channel: str = "till"
     order: int | None = None  # the order that it became, if it has
+    places: int = 2  # digits of the currency's smallest coin; see `smallest_coin`
 
     @property
     def goods(self) -> Decimal:
         return sum((line.amount for line in self.lines), ZERO)
+
+    def of_categories(self, categories: Sequence[str]) -> list[Line]:
+        """The lines whose product is of one of the categories, whatever their capitals."""
+        wanted = {each.casefold() for each in categories}
+        return [line for line in self.lines if line.category.casefold() in wanted]
+
+    def less(self, off: "Off") -> "Bill":
+        """What is left to pay of it after that is taken off."""
+        lines = (replace(line, amount=line.amount - off.lines.get(line.number, ZERO)) for line in self.lines)
+        return replace(self, lines=tuple(lines), shipping=self.shipping - off.shipping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,10 @@ class Off:
     @property
     def total(self) -> Decimal:
         return sum(self.lines.values(), ZERO) + self.shipping
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.total and not self.gift and self.factor == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +126,34 @@ class Refused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
+
+
+def smallest_coin(currency: str) -> int:
+    """The digits after the point in which amounts of the currency are paid: 2 for USD, 0 for JPY; 2 is the most."""
+    return min(get_currency_precision(currency), 2)
+
+
+def rounded(amount: Decimal, places: int) -> Decimal:
+    """The amount in the currency's smallest coin, half of one rounded up."""
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def spread(amount: Decimal, lines: Sequence[Line], places: int) -> dict[int, Decimal]:
+    """The amount as so much of each line, in proportion to what it costs; the parts add up to the amount exactly.
+
+    It must not be more than the lines cost together. Coins that are left over go to the lines that were rounded down
+    most. Lines that cost nothing, or less as goods that are brought back, have no part in it.
+    """
+    lines = [line for line in lines if line.amount > 0]
+    whole = sum((line.amount for line in lines), ZERO)
+    if amount > whole:
+        raise ValueError(f"Expected at most {whole}, which the lines cost together, not {amount}.")
+    if amount <= 0:
+        return {}
+    coin = Decimal(1).scaleb(-places)
+    exact = {line.number: amount * line.amount / whole for line in lines}
+    parts = {number: share.quantize(coin, ROUND_DOWN) for number, share in exact.items()}
+    left_over = int((amount - sum(parts.values())) / coin)
+    for number in sorted(exact, key=lambda each: (parts[each] - exact[each], each))[:left_over]:
+        parts[number] += coin
+    return {number: part for number, part in parts.items() if part}

@@ -1,13 +1,17 @@
-from datetime import datetime
-from typing import ClassVar
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import dates
 from polymorphic.models import PolymorphicModel
 
 from loyaltyflow.store.models import Product
+from loyaltyflow.store.templatetags.figures import hour
+from loyaltyflow.words import listed, plain
 from segments.models import Segment
 
 from ..bill import Bill, Off
@@ -23,7 +27,15 @@ class Discount(PolymorphicModel):
     """
 
     icon: ClassVar[str] = "sell"
+    takes_off_lines: ClassVar[bool] = False  # such ones come before those that take off the whole bill
+    needs_customer: ClassVar[bool] = False
+    examples: ClassVar[list[dict[str, Any]]] = []  # what its fields may say, for the palette and the tests
     named_by: ClassVar[str] = "name"
+
+    # The ids of what it is restricted to, where `claims.read` has read it.
+    only_products: list[int]
+    only_segments: list[int]
+    only_tiers: list[int]
 
     name = models.CharField(max_length=100, unique=True, help_text="Staff only see it.")
     title = models.CharField(max_length=100, help_text="As customers read it, such as $10.00 off your next purchase.")
@@ -135,6 +147,52 @@ class Discount(PolymorphicModel):
     def summary(self) -> str:
         """What it takes off, as a sentence."""
         raise NotImplementedError(f"{type(self).__name__} must define summary().")
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether one must know who the customer is to say if they may have it."""
+        restricted = self.only_segments or self.only_tiers or self.uses_per_customer
+        return self.needs_customer or self.is_for_first_order or bool(restricted)
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether `now`, on the store's clock, lies within its days and hours.
+
+        Hours after midnight belong to the day on whose evening they began.
+        """
+        start, end, hour, date = self.from_hour or time.min, self.until_hour or time.max, now.time(), now.date()
+        is_past_midnight = end <= start and hour < end
+        if end <= start:
+            is_within = hour >= start or is_past_midnight
+        else:
+            is_within = start <= hour and (hour < end or self.until_hour is None)
+        began = date - timedelta(days=1) if is_past_midnight else date
+        return is_within and (not self.weekdays or began.isoweekday() in self.weekdays)
+
+    def hours(self) -> str:
+        """Its days and hours in words, such as “on Tuesday or Friday from 4:00 pm to 6:00 pm”."""
+        days = [str(dates.WEEKDAYS[each - 1]) for each in sorted(self.weekdays)]
+        said = [f"on {plain(listed(days))}"] if days else []
+        if self.from_hour:
+            said.append(f"from {hour(self.from_hour)}")
+        if self.until_hour:
+            said.append(f"{'to' if self.from_hour else 'until'} {hour(self.until_hour)}")
+        return " ".join(said) or "at any time"
+
+    def is_met_by(self, bill: Bill) -> bool:
+        """Whether one of the products that it needs is on the bill."""
+        if not self.only_products and not self.categories:
+            return True
+        return any(line.product in self.only_products for line in bill.lines) or bool(
+            bill.of_categories(self.categories)
+        )
+
+    def needed_goods(self) -> str:
+        """The products that it needs on a bill, in words."""
+        return plain(listed([*self.products.all(), *self.categories]))
+
+    def spent_on(self, bill: Bill) -> Decimal:
+        """What of the bill's goods counts for the least that must be spent."""
+        return bill.goods
 
     def off(self, bill: Bill) -> Off:
         """What it takes off the bill, never more than there is to pay. Raises Refused if nothing on the bill fits."""

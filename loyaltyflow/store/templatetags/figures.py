@@ -1,6 +1,6 @@
 """How pages write numbers, money and dates: by the store's locale, currency and time zone; – stands for undefined."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import phonenumbers
@@ -90,6 +90,12 @@ def clock(value: datetime | None) -> str:
         return NONE
     settings = store()
     text = format_time(settings.local(value), "short", tzinfo=settings.zone, locale=settings.locale)
+    return str(text).replace("\u202f", " ").lower()
+
+
+def hour(value: time) -> str:
+    """A time of day on the store's clock, of any day: 4:00 pm."""
+    text = format_time(value, "short", locale=store().locale)
     return str(text).replace("\u202f", " ").lower()
 
 

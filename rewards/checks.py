@@ -1,0 +1,184 @@
+"""Whether a discount can be had on a bill: every reason that is against it, the first of which is told."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from loyaltyflow.store.clock import store
+from loyaltyflow.store.templatetags.figures import count, day, moment, money
+from loyaltyflow.words import listed, number, plain
+
+from .asking import Facts, facts
+from .bill import Bill, Off, Reason, Refusal, Refused
+from .claims import Claim
+from .discounts import Discount
+from .vouchers import Redemption, Voucher
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def checked(
+    claim: Claim, bill: Bill, customer_id: int | None, now: datetime, taken: Sequence[tuple[Claim, Off]] = ()
+) -> Off:
+    """What the claim takes off the bill besides what the others have `taken`. Raises Refused; writes nothing."""
+    known = facts([claim], bill.order, customer_id, store().local(now))
+    must_be_allowed(claim, bill, known)
+    must_combine(claim, [other for other, _off in taken])
+    left = bill
+    for _other, off in taken:
+        left = left.less(off)
+    return taken_off(claim, left, [other for other, _off in taken])
+
+
+def must_be_allowed(claim: Claim, bill: Bill, known: Facts) -> None:
+    """Raise Refused with the first reason that is against the claim, whatever else is on the bill."""
+    for refusal in _reasons(claim, bill, known):
+        raise Refused(replace(refusal, code=claim.code))
+
+
+def must_combine(claim: Claim, others: Sequence[Claim]) -> None:
+    """Raise Refused if the claim and the others cannot be used on the same bill."""
+    against = others if not claim.discount.combines else [other for other in others if not other.discount.combines]
+    if against:
+        names = plain(listed([other.code for other in against], "and"))
+        raise Refused(
+            Refusal(claim.code, Reason.NOT_COMBINABLE, f"It cannot be used together with {names} on one bill.")
+        )
+
+
+def taken_off(claim: Claim, left: Bill, others: Sequence[Claim]) -> Off:
+    """What the claim takes off what is left of the bill. Raises Refused if there is nothing to take it off."""
+    try:
+        off = claim.discount.off(left)
+    except Refused as refused:
+        raise Refused(replace(refused.refusal, code=claim.code)) from refused
+    if off.is_nothing:
+        because = f" after {plain(listed([other.code for other in others], 'and'))}" if others else ""
+        reason = Reason.NOT_COMBINABLE if others else Reason.PRODUCT_NOT_IN_BILL
+        raise Refused(Refusal(claim.code, reason, f"There is nothing left to take it off{because}."))
+    return off
+
+
+def _reasons(claim: Claim, bill: Bill, known: Facts) -> Iterator[Refusal]:
+    """All that is against the claim, the weightiest first."""
+    discount, voucher = claim.discount, claim.voucher
+    if not known.programme.is_active:
+        yield _refusal(Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off.")
+    if voucher:
+        yield from _of_voucher(voucher, bill, known)
+        if discount.is_for_next_order and bill.order and voucher.order_id == bill.order:
+            yield _refusal(Reason.SAME_ORDER, "It came with this very order and can be used from the next one on.")
+    yield from _of_time(discount, known)
+    yield from _of_customer(discount, known)
+    yield from _of_limits(discount, known)
+    yield from _of_bill(discount, bill)
+
+
+def _of_voucher(voucher: Voucher, bill: Bill, known: Facts) -> Iterator[Refusal]:
+    """What is against the voucher itself."""
+    customer = known.customer.pk if known.customer else None
+    if voucher.state == Voucher.State.REVOKED:
+        yield _refusal(Reason.REVOKED, f"It was taken back{f': {voucher.note}' if voucher.note else ''}.")
+    if voucher.state == Voucher.State.SUPERSEDED:
+        yield _refusal(Reason.SUPERSEDED, "A newer voucher has taken its place.")
+    if voucher.state == Voucher.State.REDEEMED:
+        yield _already_redeemed(known.last_uses.get(voucher.pk), known)
+    if voucher.customer_id and voucher.customer_id != customer:
+        look_up = "" if customer else " Look the customer up first."
+        yield _refusal(Reason.WRONG_CUSTOMER, f"It belongs to {'another' if customer else 'one'} customer.{look_up}")
+    if voucher.state == Voucher.State.EXPIRED or (voucher.expires_at and voucher.expires_at <= known.now):
+        yield _expired(voucher.expires_at)
+    if voucher.valid_from and voucher.valid_from > known.now:
+        yield _not_started(voucher.valid_from)
+
+
+def _already_redeemed(use: Redemption | None, known: Facts) -> Refusal:
+    """When and where the voucher was used; by whom and for which order, only if by the customer who asks."""
+    if use is None:
+        return _refusal(Reason.ALREADY_REDEEMED, "It was used already.")
+    current: dict[str, Any] = {"redeemed_at": use.redeemed_at.isoformat()}
+    current |= {key: value for key in ("store_location", "till") if (value := getattr(use, key))}
+    place = ", ".join(value for value in (use.store_location, use.till) if value)
+    said = f"It was used{f' at {place}' if place else ''} on {moment(use.redeemed_at)}"
+    if known.customer and use.customer_id == known.customer.pk:
+        current |= {"order": use.order.external_id}
+        said += f" by {known.name}, for order {use.order.external_id}"
+    return Refusal("", Reason.ALREADY_REDEEMED, f"{said}.", current)
+
+
+def _of_time(discount: Discount, known: Facts) -> Iterator[Refusal]:
+    """What is against the discount at this moment."""
+    if not discount.is_active:
+        yield _refusal(Reason.PROGRAMME_INACTIVE, "It is switched off.")
+    if discount.ends_at and discount.ends_at <= known.now:
+        yield _expired(discount.ends_at)
+    if discount.starts_at and discount.starts_at - timedelta(hours=known.early_hours) > known.now:
+        yield _not_started(discount.starts_at)
+    if not discount.is_open(known.now):
+        yield _refusal(Reason.TIME_NOT_ALLOWED, f"It can be used {discount.hours()} only.")
+
+
+def _of_customer(discount: Discount, known: Facts) -> Iterator[Refusal]:
+    """Why it is not for this customer."""
+    if known.customer is None:
+        if discount.is_personal:
+            yield _refusal(Reason.NOT_ELIGIBLE, "It is not for everybody. Look the customer up first.")
+        return
+    if discount.only_tiers and known.tier not in discount.only_tiers:
+        tiers = plain(listed(discount.tiers.all()))
+        yield _refusal(Reason.NOT_ELIGIBLE, f"It is for members of {tiers} only.")
+    if discount.only_segments and known.segments.isdisjoint(discount.only_segments):
+        names = plain(listed([f"“{segment}”" for segment in discount.segments.all()]))
+        yield _refusal(Reason.NOT_ELIGIBLE, f"It is for customers of the segment {names} only.")
+    if discount.is_for_first_order and known.orders:
+        said = f"It is for a first order only. {known.name} has {number(known.orders, 'order')}."
+        yield Refusal("", Reason.NOT_FIRST_ORDER, said, {"orders": known.orders})
+
+
+def _of_limits(discount: Discount, known: Facts) -> Iterator[Refusal]:
+    """Whether it was used as often as it may be."""
+    mine, allowed = known.used.get(discount.pk, 0), discount.uses_per_customer
+    if allowed is not None and mine >= allowed:
+        said = f"Each customer can use it {_times(allowed)}, and {known.name} has."
+        yield Refusal("", Reason.CUSTOMER_LIMIT_REACHED, said, {"uses": mine, "allowed": allowed})
+    if discount.uses_allowed is not None and discount.uses >= discount.uses_allowed:
+        said = f"It could be used {_times(discount.uses_allowed)} in all, and has been."
+        yield Refusal("", Reason.LIMIT_REACHED, said, {"uses": discount.uses, "allowed": discount.uses_allowed})
+
+
+def _of_bill(discount: Discount, bill: Bill) -> Iterator[Refusal]:
+    """Why it is not for this bill."""
+    if discount.stores and bill.store_location not in discount.stores:
+        yield _refusal(Reason.STORE_NOT_ALLOWED, f"It can be used at {plain(listed(discount.stores))} only.")
+    spent = discount.spent_on(bill)
+    if discount.min_spend and spent < discount.min_spend:
+        missing = discount.min_spend - spent
+        current = {"missing": str(missing), "min_spend": str(discount.min_spend), "spent": str(spent)}
+        yield Refusal("", Reason.MIN_SPEND, f"It needs {money(missing)} more on this bill.", current)
+    if not discount.is_met_by(bill):
+        yield _refusal(Reason.PRODUCT_NOT_IN_BILL, f"It needs {discount.needed_goods()} on this bill.")
+
+
+def _expired(at: datetime | None) -> Refusal:
+    if at is None:
+        return _refusal(Reason.EXPIRED, "It has expired.")
+    last = f"through {day(at - MICROSECOND)}" if _is_midnight(at) else f"until {moment(at)}"
+    return Refusal("", Reason.EXPIRED, f"It could be used {last}.", {"expired_at": at.isoformat()})
+
+
+def _not_started(at: datetime) -> Refusal:
+    first = day(at) if _is_midnight(at) else moment(at)
+    return Refusal("", Reason.NOT_STARTED, f"It can be used from {first} on.", {"starts_at": at.isoformat()})
+
+
+def _is_midnight(at: datetime) -> bool:
+    return store().local(at).time() == time.min
+
+
+def _times(allowed: int) -> str:
+    return {1: "once", 2: "twice"}.get(allowed, f"{count(allowed)} times")
+
+
+def _refusal(reason: Reason, detail: str) -> Refusal:
+    return Refusal("", reason, detail)

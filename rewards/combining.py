@@ -1,0 +1,88 @@
+"""Several discounts on one bill: which of them, in which turn, whatever the order in which their codes are typed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from math import prod
+
+from loyaltyflow.store.clock import store
+
+from .asking import facts
+from .bill import ZERO, Bill, Off, Refusal, Refused
+from .checks import must_be_allowed, must_combine, taken_off
+from .claims import Claim
+from .programme import Programme
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What comes off a bill, in turn, and what is refused."""
+
+    taken: tuple[tuple[Claim, Off], ...]
+    refused: tuple[Refusal, ...]
+    left: Bill  # with what is off taken from its lines and its shipping
+    combination: str = Programme.Combination.HIGHEST
+
+    @property
+    def total(self) -> Decimal:
+        return sum((off.total for _claim, off in self.taken), ZERO)
+
+    @property
+    def factor(self) -> Decimal:
+        """How many times the points the bill earns."""
+        factors = [off.factor for _claim, off in self.taken]
+        if self.combination == Programme.Combination.MULTIPLY:
+            return prod(factors, start=Decimal(1))
+        return max(factors, default=Decimal(1))
+
+
+def judged(claims: Sequence[Claim], bill: Bill, customer_id: int | None, now: datetime) -> Judged:
+    """What of the claims can be had on the bill; the same whatever their order. Writes nothing.
+
+    If some do not go together, the customer has those that take off most. The number of statements does not depend on
+    that of the claims.
+    """
+    known = facts(claims, bill.order, customer_id, store().local(now))
+    allowed, refused = [], []
+    for claim in sorted(claims, key=lambda each: each.place):
+        try:
+            must_be_allowed(claim, bill, known)
+            taken_off(claim, bill, [])
+            allowed.append(claim)
+        except Refused as refusal:
+            refused.append(refusal.refusal)
+    best = max((_chained(group, bill) for group in _groups(allowed)), key=lambda each: (each.total, len(each.taken)))
+    together = [claim for claim, _off in best.taken]
+    for claim in allowed:
+        try:
+            if claim not in together:
+                must_combine(claim, together)
+        except Refused as refusal:
+            refused.append(refusal.refusal)
+    return Judged(best.taken, (*refused, *best.refused), best.left, known.programme.combination)
+
+
+def _groups(claims: Sequence[Claim]) -> list[list[Claim]]:
+    """The ways to choose of them what goes together: all that combine, or one of the others alone."""
+    if len(claims) < 2:
+        return [list(claims)]
+    alone = [[claim] for claim in claims if not claim.discount.combines]
+    together = [claim for claim in claims if claim.discount.combines]
+    return [together, *alone] if together else alone
+
+
+def _chained(claims: Sequence[Claim], bill: Bill) -> Judged:
+    """Each in turn taken off what those before it left."""
+    taken: list[tuple[Claim, Off]] = []
+    refused: list[Refusal] = []
+    left = bill
+    for claim in claims:
+        try:
+            off = taken_off(claim, left, [other for other, _off in taken])
+        except Refused as refusal:
+            refused.append(refusal.refusal)
+            continue
+        taken.append((claim, off))
+        left = left.less(off)
+    return Judged(tuple(taken), tuple(refused), left)
