@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "csp",
+    "pgtrigger",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

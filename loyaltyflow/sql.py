@@ -1,13 +1,15 @@
 """The few things that PostgreSQL does in one statement and the ORM has no words for."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pgtrigger
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, connections, models, transaction
 from django.db.models.constants import OnConflict
@@ -215,13 +217,12 @@ def insert_sql(
     update: Sequence[str] = (),
 ) -> tuple[str, tuple[Any, ...]]:
     """The statement of `insert_select` and its parameters, for use inside a larger one; "" if there can be no rows."""
-    fields = [model._meta.get_field(name) for name in columns]
-    expressions = {f"_{name}": _expression(field, columns[name]) for name, field in zip(columns, fields, strict=True)}
     try:
-        select, parameters = compiled(rows.annotate(**expressions).values_list(*expressions))
+        select, parameters = compiled(chosen(rows, [(model, columns)]))
     except EmptyResultSet:
         return "", ()
     operations = connections[rows.db].ops
+    fields = [model._meta.get_field(name) for name in columns]
     suffix = ""
     if ignore_conflicts:
         suffix = operations.on_conflict_suffix_sql([], OnConflict.IGNORE, [], [])
@@ -229,8 +230,59 @@ def insert_sql(
         key, changed = _columns(model, update_on), _columns(model, update)
         suffix = operations.on_conflict_suffix_sql(fields, OnConflict.UPDATE, changed, key)
     table = operations.quote_name(model._meta.db_table)
-    names = ", ".join(operations.quote_name(column) for column in _columns(model, columns))
-    return f"INSERT INTO {table} ({names}) {select} {suffix}", parameters
+    return f"INSERT INTO {table} ({columns_of(model, columns)}) {select} {suffix}", parameters
+
+
+def chosen(
+    rows: models.QuerySet[Any, Any], columns: Iterable[tuple[type[models.Model], dict[str, Any]]]
+) -> models.QuerySet[Any, Any]:
+    """The rows with nothing but the columns, each called as its field with `_` before: for use in a larger statement.
+
+    Where the values come from is said as in `insert_select`, for the fields of one model or of several.
+    """
+    expressions = {
+        f"_{name}": _expression(model._meta.get_field(name), value)
+        for model, values in columns
+        for name, value in values.items()
+    }
+    return rows.annotate(**expressions).values_list(*expressions)
+
+
+def columns_of(model: type[models.Model], names: Iterable[str]) -> str:
+    """The names of the fields' columns, as a statement lists them."""
+    return ", ".join(connection.ops.quote_name(column) for column in _columns(model, names))
+
+
+def named(rows: models.QuerySet[Any, Any]) -> tuple[str, dict[str, Any]]:
+    """As `compiled`, with a name for each parameter, so that a larger statement may have more of its own."""
+    sql, parameters = compiled(rows)
+    numbers = count()
+    numbered = re.sub(r"%[%s]", lambda found: found[0] if found[0] == "%%" else f"%(row_{next(numbers)})s", sql)
+    return numbered, {f"row_{number}": value for number, value in enumerate(parameters)}
+
+
+def append_only(message: str) -> list[pgtrigger.Trigger]:
+    """Triggers for a table whose rows are only added: the database itself refuses to change, delete or empty them."""
+    refuse = f"RAISE EXCEPTION '{message}';"
+    return [
+        pgtrigger.Trigger(
+            name="only_added", when=pgtrigger.Before, operation=pgtrigger.Update | pgtrigger.Delete, func=refuse
+        ),
+        pgtrigger.Trigger(
+            name="never_emptied",
+            level=pgtrigger.Statement,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Truncate,
+            func=refuse,
+        ),
+    ]
+
+
+def emptying(truncate: str) -> str:
+    """The TRUNCATE statement, let through by tables that are only added to: for a store that is made to be emptied."""
+    guards = [guard.get_pgid(model) for model, guard in pgtrigger.registered() if guard.name == "never_emptied"]
+    let_through = "SELECT set_config('pgtrigger.ignore', '{%s}', true)"
+    return f"{let_through % ','.join(guards)}; {truncate.rstrip('; ')}; {let_through % ''}"
 
 
 def _columns(model: type[models.Model], names: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
+from loyaltyflow.sql import append_only
 from loyaltyflow.store.models import Customer, Order
 
 
@@ -52,14 +53,15 @@ class EarningRule(models.Model):
 
 class AccountQuerySet(models.QuerySet["Account"]):
     def unproved(self) -> models.QuerySet[Any, Any]:
-        """Accounts whose balance is not both `moved`, the sum of the entries, and `left`, what is left of the lots."""
+        """Accounts whose balance is not both `moved`, the sum of the entries, and `left`, what is left of the lots,
+        less what is owed."""
         entries = Entry.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
         lots = Lot.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
         moved, left = entries.annotate(sum=Sum("points")), lots.annotate(sum=Sum("remaining"))
         accounts = self.annotate(
             moved=Coalesce(Subquery(moved.values("sum")), 0), left=Coalesce(Subquery(left.values("sum")), 0)
         )
-        return accounts.exclude(balance=F("moved"), left=F("balance"))
+        return accounts.exclude(balance=F("moved"), left=F("balance") + F("owed"))
 
 
 class Account(models.Model):
@@ -111,6 +113,7 @@ class Entry(models.Model):
         REDEEM = "redeem", "Redeemed"
         REDEEM_REVERSAL = "redeem_reversal", "Given back after redeeming"
         REFUND_REVERSAL = "refund_reversal", "Taken back after a return"
+        FORGIVEN = "forgiven", "Forgiven after a return"
         EXPIRE = "expire", "Expired"
         TRANSFER_IN = "transfer_in", "Came from another customer"
         TRANSFER_OUT = "transfer_out", "Went to another customer"
@@ -154,6 +157,7 @@ class Entry(models.Model):
             models.Index(fields=["customer", "occurred_at"], name="entry_by_customer"),
             models.Index(fields=["occurred_at"], name="entry_by_time"),
         ]
+        triggers = append_only("The points ledger is only added to. Correct an entry by a new one that takes it back.")
 
     def __str__(self) -> str:
         return f"{self.points:+,} pts"
@@ -179,6 +183,7 @@ EVENTS = {
     Entry.Kind.REDEEM: "points_redeemed",
     Entry.Kind.REDEEM_REVERSAL: "points_given_back",
     Entry.Kind.REFUND_REVERSAL: "points_taken_back",
+    Entry.Kind.FORGIVEN: "points_forgiven",
     Entry.Kind.EXPIRE: "points_expired",
     Entry.Kind.TRANSFER_IN: "points_transferred",
     Entry.Kind.TRANSFER_OUT: "points_transferred",
@@ -216,6 +221,12 @@ class Lot(models.Model):
     earned_at = models.DateTimeField()
     available_at = models.DateTimeField(help_text="From then on they can be spent.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="From then on they cannot be spent.")
+    idle_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="So many months after the last purchase they expire, if that decides it."
+    )
+    days_warned = models.PositiveSmallIntegerField(
+        null=True, blank=True, editable=False, help_text="The customer was told so many days before they expire."
+    )
 
     objects = LotQuerySet.as_manager()
 
@@ -232,8 +243,13 @@ class Lot(models.Model):
             models.Index(
                 fields=["customer", "expires_at", "earned_at"], name="lot_to_spend", condition=Q(remaining__gt=0)
             ),
+            models.Index(fields=["customer", "available_at"], name="lot_by_customer"),
             models.Index(fields=["available_at"], name="lot_that_waits", condition=Q(state="pending")),
-            models.Index(fields=["expires_at"], name="lot_that_expires", condition=Q(state="active")),
+            models.Index(
+                fields=["expires_at"],
+                name="lot_that_expires",
+                condition=Q(remaining__gt=0, expires_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -256,6 +272,7 @@ class Draw(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(points=0), name="a_draw_moves_points")]
+        triggers = append_only("What was drawn from points is only added to. Correct it by a new entry.")
 
     def __str__(self) -> str:
         return f"{self.points:+,} pts"

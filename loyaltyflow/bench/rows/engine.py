@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from loyaltyflow.bench.dataset import NOW, execute, forget_other_facts
+from loyaltyflow.sql import emptying
 from loyaltyflow.store.models import EventType
 from workflows import engine
 from workflows.models import Node, Revision, Workflow
@@ -67,7 +68,7 @@ class EngineRow(Row):
         raise NotImplementedError(f"{type(self).__name__} must define make_node(revision).")
 
     def reset(self, side: str) -> None:
-        execute(f"TRUNCATE {', '.join(('workflows_step', 'workflows_enrolment', *self.tables))} CASCADE")
+        execute(emptying(f"TRUNCATE {', '.join(('workflows_step', 'workflows_enrolment', *self.tables))} CASCADE"))
         forget_other_facts()
         execute(ENROLMENTS, self.parameters)
         for table in ("workflows_enrolment", "workflows_step", "store_event", *self.tables):

@@ -1,0 +1,31 @@
+"""Writes the points ledger: every movement once, with its lots, the balance and its event, in one statement.
+
+Every entry is a sum: its points are those of the lot that it brought, less what it drew from lots. What is left of a
+lot is its points less what was drawn from it; what a customer owes is what was drawn from no lot. So a balance is at
+once the sum of the customer's entries, and what is left of the lots less what is owed.
+"""
+
+from .accounts import Points, lock, spendable
+from .credits import award
+from .debits import redeem, take
+from .lapse import activate, expire
+from .proof import verify
+from .returns import give_back, take_back
+from .settling import settle
+from .transfers import transfer
+
+__all__ = [
+    "Points",
+    "activate",
+    "award",
+    "expire",
+    "give_back",
+    "lock",
+    "redeem",
+    "settle",
+    "spendable",
+    "take",
+    "take_back",
+    "transfer",
+    "verify",
+]

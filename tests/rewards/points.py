@@ -1,0 +1,51 @@
+"""The shortest ways to say what happens to customers' points."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Value
+
+from loyaltyflow.store.models import Customer, Order
+from rewards import ledger
+from rewards.ledger.proof import verify
+from rewards.models import Account, Entry, Lot
+
+
+def give(who: Customer, points: int, key: str, now: datetime, **more: Any) -> Entry:
+    """A credit of so many points."""
+    ledger.award(
+        Customer.objects.filter(pk=who.pk),
+        kind=more.pop("kind", Entry.Kind.BOOST),
+        points=Value(points),
+        key=Value(key),
+        customer="pk",
+        explanation=Value("A gift"),
+        now=now,
+        **more,
+    )
+    return Entry.objects.get(key=key)
+
+
+def returned(order: Order, points: int, key: str, now: datetime) -> int:
+    """How many debits the return of an order brought."""
+    return ledger.take_back(
+        Order.objects.filter(pk=order.pk),
+        points=Value(points),
+        key=Value(key),
+        customer="customer",
+        explanation=Value("Returned"),
+        now=now,
+        order="pk",
+    )
+
+
+def left(who: Customer) -> list[int]:
+    """What is left of each of the customer's lots, the first credit first."""
+    return list(Lot.objects.filter(customer=who).order_by("pk").values_list("remaining", flat=True))
+
+
+def holds(who: Customer) -> tuple[int, int]:
+    """The customer's balance and what is owed of it; the ledger must add up."""
+    assert verify() == []
+    account = Account.objects.get(customer=who)
+    return account.balance, account.owed
