@@ -81,8 +81,15 @@ class Programme(models.Model):
     tier_basis = models.CharField(
         "tiers are reached by", max_length=10, choices=TierBasis.choices, default=TierBasis.POINTS
     )
+    tier_counts_gifts = models.BooleanField(
+        "points given count too", default=False, help_text="Off: only points earned by purchases bring a tier nearer."
+    )
     tier_window = models.CharField(
-        "counted over", max_length=10, choices=TierWindow.choices, default=TierWindow.ROLLING
+        "counted over",
+        max_length=10,
+        choices=TierWindow.choices,
+        default=TierWindow.ROLLING,
+        help_text="By the calendar year, a tier lasts to the end of a year.",
     )
     tier_months = models.PositiveSmallIntegerField(
         default=12, validators=[MinValueValidator(1), MaxValueValidator(60)], help_text="Months that count."
@@ -96,6 +103,9 @@ class Programme(models.Model):
     )
     tier_grace_days = models.PositiveSmallIntegerField(
         default=0, validators=[MaxValueValidator(365)], help_text="Days after its end before a tier is really lost."
+    )
+    tiers_as_settled = models.JSONField(
+        default=dict, editable=False, help_text="The tiers by which everybody was judged last."
     )
     notices = models.CharField(
         "tell customers of their points by", max_length=10, choices=Notices.choices, default=Notices.DAILY

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -48,6 +49,10 @@ class StandingQuerySet(models.QuerySet["Standing"]):
         """The tiers that customers are in now."""
         return self.filter(until=None)
 
+    def at(self, now: datetime) -> "StandingQuerySet":
+        """The tiers that customers were in at `now`."""
+        return self.filter(Q(until=None) | Q(until__gt=now), since__lte=now)
+
 
 class Standing(models.Model):
     """That a customer is, or was, in a tier; who never reached one has none."""
@@ -94,3 +99,11 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer}: {self.tier}"
+
+
+def early_hours(customer_id: int | None, now: datetime) -> int:
+    """So many hours before others the customer may use new offers at `now`; 0 for who is in no tier."""
+    if customer_id is None:
+        return 0
+    hours = Standing.objects.at(now).filter(customer=customer_id).values_list("tier__early_hours", flat=True)
+    return hours.first() or 0
