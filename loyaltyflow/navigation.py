@@ -25,6 +25,7 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
     "Loyalty": [
         ("Programme", "tune", "rewards.earningrule"),
         ("Points", "toll", "rewards.entry"),
+        ("Adjustments", "exposure", "rewards.adjustment"),
         ("Balances", "account_balance_wallet", "rewards.account"),
     ],
     "Settings": [

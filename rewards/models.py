@@ -1,5 +1,6 @@
 """What loyalty earns: points, tiers, discounts and vouchers, and the rules by which customers get them."""
 
+from .adjustments import Adjustment, AdjustmentLimit, AdjustmentReason
 from .budgets import Budget, Spending
 from .conditions import PointsBalance, PointsEarned
 from .discounts import Discount
@@ -11,6 +12,9 @@ from .vouchers import CodePool, Redemption, Voucher
 
 __all__ = [
     "Account",
+    "Adjustment",
+    "AdjustmentLimit",
+    "AdjustmentReason",
     "Budget",
     "CodePool",
     "Discount",

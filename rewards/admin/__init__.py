@@ -1,5 +1,5 @@
 """The pages of the loyalty programme."""
 
-from . import points
+from . import adjustments, points
 
-__all__ = ["points"]
+__all__ = ["adjustments", "points"]

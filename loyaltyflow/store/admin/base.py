@@ -1,10 +1,14 @@
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.timezone import make_aware
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.utils import parse_date_str
 
 COUNTED = 10_000
 
@@ -62,3 +66,23 @@ class ReadOnlyAdmin(StoreAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class PeriodFilter(RangeDateFilter):
+    """Days of the store's calendar from one to another, both included; for a field that holds a moment."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of those days; what is no day of these centuries leaves the rows as they are."""
+        if first := self._day("from"):
+            queryset = queryset.filter(**{f"{self.parameter_name}__gte": _midnight(first)})
+        if last := self._day("to"):
+            queryset = queryset.filter(**{f"{self.parameter_name}__lt": _midnight(last + timedelta(days=1))})
+        return queryset
+
+    def _day(self, end: str) -> date | None:
+        day: date | None = parse_date_str(str(self.used_parameters.get(f"{self.parameter_name}_{end}") or ""))
+        return day if day and 1900 <= day.year <= 2200 else None
+
+
+def _midnight(day: date) -> datetime:
+    return make_aware(datetime.combine(day, time.min))
