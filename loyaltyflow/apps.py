@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from . import checks  # noqa: F401 - they register themselves
+from .audit import triggers
 
 
 class LoyaltyFlowConfig(AppConfig):
@@ -12,6 +13,7 @@ class LoyaltyFlowConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(schedule_tick, sender=self)
+        post_migrate.connect(triggers.install, sender=self)
 
 
 def schedule_tick(sender: AppConfig, **kwargs: Any) -> None:

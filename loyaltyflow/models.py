@@ -7,7 +7,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from loyaltyflow.audit.models import Change
 from loyaltyflow.store.templatetags.figures import moment
+
+__all__ = ["Answer", "ApiKey", "Change", "TickRun"]
 
 
 class TickRun(models.Model):
