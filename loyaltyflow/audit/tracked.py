@@ -138,28 +138,28 @@ def _kinds(model: type[Model], base: Tracked) -> Iterator[Tracked]:
         if kind is model or link is None or link.model is not kind or kind._meta.proxy:
             continue
         column = str(link.column)
-        more = {"table": kind._meta.db_table, "pk": column, "is_part": True, "skip": (*base.skip, column)}
+        more: dict[str, Any] = {
+            "table": kind._meta.db_table,
+            "pk": column,
+            "is_part": True,
+            "skip": (*base.skip, column),
+        }
         if base.is_part:
             revision = OF_STEP.format(f"r.{column}")
             more |= {"owner": WORKFLOW.format(revision), "only": LIVE.format(revision)}
             more |= {"prefix": f"'step ' || r.{column} || ': '"}
         else:
             more |= {"owner": f"r.{column}", "name": "''"}
-        yield replace(base, **more)  # type: ignore[arg-type]
+        yield replace(base, **more)
 
 
 def _lists(model: type[Model], own: Tracked) -> Iterator[Tracked]:
     """The tables that say which others belong to an object, such as the permissions of a group."""
     for field in model._meta.local_many_to_many:
-        through = field.remote_field.through  # type: ignore[union-attr]
-        mine, other = (
-            through._meta.get_field(name()).column for name in (field.m2m_field_name, field.m2m_reverse_field_name)
-        )  # type: ignore[attr-defined]
-        yield Tracked(
-            through._meta.db_table,
-            own.label,
-            owner=f"r.{mine}",
-            prefix=f"'{field.name}: ' || r.{other} || ' '",
-            skip=(mine,),
-            is_part=True,
-        )
+        through: Any = field.remote_field.through
+        ends: Any = field
+        mine = str(through._meta.get_field(ends.m2m_field_name()).column)
+        other = str(through._meta.get_field(ends.m2m_reverse_field_name()).column)
+        prefix = f"'{field.name}: ' || r.{other} || ' '"
+        label = own.label
+        yield Tracked(through._meta.db_table, label, owner=f"r.{mine}", prefix=prefix, skip=(mine,), is_part=True)

@@ -289,7 +289,7 @@ def test_what_leaves_the_house_is_written_down():
 def test_every_audited_table_has_its_triggers_and_the_busy_ones_have_none():
     with connection.cursor() as cursor:
         cursor.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE 'audit\\_%'")
-        found = {}
+        found: dict[str, set[str]] = {}
         for table, name in cursor.fetchall():
             found.setdefault(table, set()).add(name)
     for each in tracked():

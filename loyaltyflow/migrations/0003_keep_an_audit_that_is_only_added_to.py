@@ -33,7 +33,7 @@ DROP FUNCTION audit_is_only_added_to();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('loyaltyflow', '0001_initial'),
+        ('loyaltyflow', '0002_take_purchases_from_tills'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

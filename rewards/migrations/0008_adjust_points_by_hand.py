@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('rewards', '0004_discounts_vouchers_and_tiers'),
+        ('rewards', '0007_offer_nine_kinds_of_discounts'),
         ('store', '0003_keep_when_a_tag_was_removed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
