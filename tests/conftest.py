@@ -37,17 +37,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
     """
     connection.execute_wrappers.append(_emptying)
     with django_db_blocker.unblock():
-        _let_tests_empty_their_tables()
         A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
         Segment.objects.all().delete()
-
-
-def _let_tests_empty_their_tables() -> None:
-    """Switch off, in the test database, the triggers that refuse to TRUNCATE: so each test clears up after itself."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgtype & 32 > 0 AND NOT tgisinternal")
-        for table, trigger in cursor.fetchall():
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
 
 
 @pytest.fixture

@@ -1,13 +1,18 @@
 from typing import Any
 
+import pgtrigger
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
-from loyaltyflow.sql import TransactionId
+from loyaltyflow.sql import TransactionId, append_only
 
 ONLY_ADDED = "The audit is only added to."
+
+
+# Only the triggers of the audit may add to a row, within the transaction that wrote it.
+OURS = "TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 AND OLD.transaction = pg_current_xact_id()::text::bigint"
 
 
 class ChangeQuerySet(models.QuerySet["Change"]):
@@ -65,6 +70,15 @@ class Change(models.Model):
         indexes = [
             models.Index(fields=["-at"], name="change_by_time"),
             models.Index(fields=["user", "-at"], name="change_by_person"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="only_added",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func=f"IF {OURS} THEN RETURN NEW; END IF; RAISE EXCEPTION '{ONLY_ADDED}';",
+            ),
+            *(each for each in append_only(ONLY_ADDED) if each.name == "never_emptied"),
         ]
 
     def __str__(self) -> str:
