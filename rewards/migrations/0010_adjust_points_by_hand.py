@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('rewards', '0008_keep_the_ledger_as_it_is'),
+        ('rewards', '0009_count_gifts_towards_tiers'),
         ('store', '0003_keep_when_a_tag_was_removed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
