@@ -23,6 +23,7 @@ from .store.templatetags.figures import moment
 STAGES = {
     "carts.abandon": "Carts left behind",
     "ledger.settle": "Points",
+    "vouchers.expire": "Vouchers",
     "segments.refresh": "Segments",
     "engine.enrol": "Entering workflows",
     "engine.advance": "Workflow steps",

@@ -16,7 +16,7 @@ from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
-from rewards import ledger, standings
+from rewards import endings, ledger, standings
 from segments import refresh
 from workflows import engine
 
@@ -46,6 +46,7 @@ STAGES = (
     Stage("carts.abandon", carts.abandon),
     Stage("ledger.settle", ledger.settle),
     Stage("tiers.settle", standings.settle, needs=("ledger.settle",)),
+    Stage("vouchers.expire", endings.expire),
     Stage("segments.refresh", refresh.refresh),
     Stage("engine.enrol", engine.enrol, needs=("segments.refresh",)),
     Stage("engine.advance", engine.advance, needs=("segments.refresh",)),

@@ -8,7 +8,7 @@ from .holds import Hold
 from .points import Account, Draw, EarningRule, Entry, Lot
 from .programme import Programme
 from .tiers import Standing, Tier
-from .vouchers import CodePool, Redemption, Voucher
+from .vouchers import CodePool, Redemption, RejectedCode, Voucher
 
 __all__ = [
     "Account",
@@ -27,6 +27,7 @@ __all__ = [
     "PointsEarned",
     "Programme",
     "Redemption",
+    "RejectedCode",
     "Spending",
     "Standing",
     "Tier",

@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
@@ -15,6 +16,18 @@ from .discounts.base import Discount
 IS_A_CODE = r"^[0-9A-Z]([0-9A-Z._-]*[0-9A-Z])?$"
 
 
+class CodePoolQuerySet(models.QuerySet["CodePool"]):
+    def with_counts(self) -> "CodePoolQuerySet":
+        """Each with how many of its codes are `free`, were `given`, and of those were `used`."""
+        here = Voucher.objects.filter(pool=OuterRef("pk")).order_by().values("pool")
+
+        def counted(rows: models.QuerySet[Any, Any]) -> Coalesce:
+            return Coalesce(Subquery(rows.values(count=Count("pk"))), 0)
+
+        free, used = here.filter(state=Voucher.State.FREE), here.filter(state=Voucher.State.REDEEMED)
+        return self.annotate(free=counted(free), given=counted(here.exclude(customer=None)), used=counted(used))
+
+
 class CodePool(models.Model):
     """Codes of one discount that were made or brought in at once, to be handed out."""
 
@@ -25,16 +38,44 @@ class CodePool(models.Model):
         "codes", default=0, db_default=0, editable=False, help_text="How many are to be made, or came in."
     )
     made = models.PositiveIntegerField(default=0, db_default=0, editable=False, help_text="How many are there so far.")
+    file_name = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
+    rejected = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Rows of the file that brought no code."
+    )
+    header = models.TextField(blank=True, default="", db_default="", editable=False, help_text="The file's columns.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
+
+    objects = CodePoolQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all the codes that were asked for are there."""
+        return self.made >= self.wanted
+
+
+class RejectedCode(models.Model):
+    """A row of a file of codes of which nothing came, and why."""
+
+    pool = models.ForeignKey(CodePool, on_delete=models.CASCADE, related_name="rejected_rows", db_index=False)
+    line = models.BigIntegerField()
+    reason = models.TextField()
+    cells = models.TextField(help_text="The row as it was sent, as CSV.")
+
+    class Meta:
+        ordering = ["line"]
+        constraints = [models.UniqueConstraint(fields=["pool", "line"], name="one_rejection_per_pool_and_line")]
+
+    def __str__(self) -> str:
+        return f"Line {self.line}: {self.reason}"
 
 
 class VoucherQuerySet(models.QuerySet["Voucher"]):
@@ -90,7 +131,13 @@ class Voucher(models.Model):
     discount = models.ForeignKey(Discount, on_delete=models.PROTECT, related_name="vouchers", db_index=False)
     pool = models.ForeignKey(CodePool, on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers")
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, null=True, blank=True, related_name="vouchers", help_text="Whose it is."
+        Customer,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="vouchers",
+        db_index=False,
+        help_text="Whose it is.",
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.ISSUED, db_default=State.ISSUED)
     uses_allowed = models.PositiveIntegerField(
@@ -111,10 +158,16 @@ class Voucher(models.Model):
     )
     workflow = models.BigIntegerField(null=True, blank=True, editable=False, help_text="The workflow that gave it.")
     order = models.ForeignKey(
-        Order, on_delete=models.PROTECT, null=True, blank=True, related_name="+", help_text="The order that brought it."
+        Order,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="The order that brought it.",
     )
     superseded_by = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes"
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
     )
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was revoked or replaced.")
     note = models.CharField(max_length=200, blank=True, default="", db_default="", help_text="Why it was revoked.")
@@ -138,7 +191,10 @@ class Voucher(models.Model):
         ]
         indexes = [
             models.Index(fields=["discount", "state", "id"], name="voucher_by_discount"),
-            models.Index(fields=["pool", "id"], name="voucher_to_hand_out", condition=Q(state="free")),
+            # Of a million codes of a pool that nobody has yet, these have nothing to find, and cost nothing.
+            models.Index(fields=["customer"], name="voucher_by_customer", condition=Q(customer__isnull=False)),
+            models.Index(fields=["order"], name="voucher_by_order", condition=Q(order__isnull=False)),
+            models.Index(fields=["superseded_by"], name="voucher_by_newer", condition=Q(superseded_by__isnull=False)),
             models.Index(fields=["expires_at"], name="voucher_that_ends", condition=Q(state="issued")),
         ]
 
