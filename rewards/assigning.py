@@ -8,10 +8,10 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.db.models import Value
 
-from loyaltyflow.store.models import Customer, StoreSettings
+from loyaltyflow.store.models import StoreSettings
 from segments.comparisons.dates import midnight
 
-from . import codes, endings
+from . import codes, endings, ledger
 from .discounts.base import Discount
 from .vouchers import Voucher
 
@@ -92,7 +92,7 @@ def assign(
     if not wishes:
         return Assigned()
     with transaction.atomic():
-        _lock(wishes)
+        ledger.lock(wish.customer for wish in wishes)
         brought = Voucher.objects.filter(origin__any=[wish.origin for wish in wishes])
         there = set(brought.values_list("origin", flat=True))
         return _give([wish for wish in wishes if wish.origin not in there], discount, now, workflow)
@@ -121,12 +121,6 @@ def last_instant(discount: Discount, now: datetime) -> datetime | None:
         local = StoreSettings.load().local(now)
         ends.append(midnight(local.date(), local.tzinfo, discount.valid_days + 1))
     return min(ends, default=None)
-
-
-def _lock(wishes: Sequence[Wish]) -> None:
-    """Hold the customers, so that what each of them has does not change meanwhile."""
-    people = Customer.objects.filter(pk__any=sorted({wish.customer for wish in wishes})).order_by("pk")
-    list(people.select_for_update(no_key=True).values_list("pk"))
 
 
 def _hand_out(wishes: list[Wish], discount: Discount, common: dict[str, Any]) -> dict[str, int]:
