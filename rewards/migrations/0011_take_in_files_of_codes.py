@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0008_keep_the_ledger_as_it_is'),
+        ('rewards', '0010_adjust_points_by_hand'),
         ('store', '0004_keep_the_lines_of_a_refund'),
     ]
 
