@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
@@ -11,6 +12,7 @@ from django.db.models.functions import Coalesce
 from loyaltyflow.store.models import Customer, Order
 from segments.models import Segment
 
+from .budgets import left
 from .claims import Claim
 from .programme import Programme
 from .tiers import Standing
@@ -29,6 +31,7 @@ class Facts:
     early_hours: int = 0  # by which the tier may use discounts before others
     segments: frozenset[int] = frozenset()  # of those asked for, the ones that the customer belongs to at this moment
     used: dict[int, int] = field(default_factory=dict)  # discount → how often the customer used it
+    funds: dict[int, Decimal] = field(default_factory=dict)  # budget → what is left of it, for this customer
     last_uses: dict[int, Redemption] = field(default_factory=dict)  # voucher → its last use
 
     @property
@@ -39,7 +42,8 @@ class Facts:
 
 def facts(claims: Sequence[Claim], order: int | None, customer_id: int | None, now: datetime) -> Facts:
     """What the checks of the claims rest on; `order` is the one that is made of the bill, if there is one already."""
-    known: dict[str, Any] = {"last_uses": _last_uses(claims)}
+    budgets = {budget for claim in claims if (budget := claim.discount.money_budget)}
+    known: dict[str, Any] = {"last_uses": _last_uses(claims), "funds": left(budgets, customer_id, now)}
     if customer_id is not None:
         customer = _customers(order, now).get(pk=customer_id)
         known |= {"customer": customer, "orders": customer.orders_made}

@@ -102,6 +102,13 @@ class Off:
     def total(self) -> Decimal:
         return sum(self.lines.values(), ZERO) + self.shipping
 
+    def cut_to(self, amount: Decimal, bill: Bill) -> "Off":
+        """The same, but no more than that amount: off the lines first, then off shipping."""
+        amount = amount.quantize(Decimal(1).scaleb(-bill.places), ROUND_DOWN)
+        parts = [replace(line, amount=self.lines[line.number]) for line in bill.lines if line.number in self.lines]
+        goods = min(amount, self.total - self.shipping)
+        return replace(self, lines=spread(goods, parts, bill.places), shipping=min(self.shipping, amount - goods))
+
     @property
     def is_nothing(self) -> bool:
         return not self.total and not self.gift and self.factor == 1

@@ -1,8 +1,9 @@
 """Whether a discount can be had on a bill: every reason that is against it, the first of which is told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from loyaltyflow.store.clock import store
@@ -11,6 +12,7 @@ from loyaltyflow.words import listed, number, plain
 
 from .asking import Facts, facts
 from .bill import Bill, Off, Reason, Refusal, Refused
+from .budgets import Budget
 from .claims import Claim
 from .discounts import Discount
 from .vouchers import Redemption, Voucher
@@ -28,7 +30,7 @@ def checked(
     left = bill
     for _other, off in taken:
         left = left.less(off)
-    return taken_off(claim, left, [other for other, _off in taken])
+    return taken_off(claim, left, known.funds, [other for other, _off in taken])
 
 
 def must_be_allowed(claim: Claim, bill: Bill, known: Facts) -> None:
@@ -47,8 +49,11 @@ def must_combine(claim: Claim, others: Sequence[Claim]) -> None:
         )
 
 
-def taken_off(claim: Claim, left: Bill, others: Sequence[Claim]) -> Off:
-    """What the claim takes off what is left of the bill. Raises Refused if there is nothing to take it off."""
+def taken_off(claim: Claim, left: Bill, funds: Mapping[int, Decimal], others: Sequence[Claim] = ()) -> Off:
+    """What the claim takes off what is left of the bill, within its budget's funds. Raises Refused if that is nothing.
+
+    `funds` says what is left of each budget.
+    """
     try:
         off = claim.discount.off(left)
     except Refused as refused:
@@ -57,7 +62,19 @@ def taken_off(claim: Claim, left: Bill, others: Sequence[Claim]) -> Off:
         because = f" after {plain(listed([other.code for other in others], 'and'))}" if others else ""
         reason = Reason.NOT_COMBINABLE if others else Reason.PRODUCT_NOT_IN_BILL
         raise Refused(Refusal(claim.code, reason, f"There is nothing left to take it off{because}."))
-    return off
+    return _within_budget(claim, off, left, funds)
+
+
+def _within_budget(claim: Claim, off: Off, bill: Bill, funds: Mapping[int, Decimal]) -> Off:
+    """As much of it as the discount's budget has left. Raises Refused if that is too little."""
+    budget = claim.discount.money_budget
+    if budget is None or off.total <= funds[budget.pk]:
+        return off
+    left = funds[budget.pk]
+    if budget.behaviour == Budget.Behaviour.DYNAMIC and left:
+        return off.cut_to(left, bill)
+    said = f"Its budget has only {money(left)} left." if left else "Its budget is used up."
+    raise Refused(Refusal(claim.code, Reason.LIMIT_REACHED, said, {"left": str(left)}))
 
 
 def _reasons(claim: Claim, bill: Bill, known: Facts) -> Iterator[Refusal]:

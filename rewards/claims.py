@@ -48,6 +48,7 @@ def read(ids: Iterable[int]) -> dict[int, Discount]:
         for name, to in (("products", "product"), ("segments", "segment"), ("tiers", "tier"))
     }
     found: list[Discount] = list(Discount.objects.filter(pk__any=sorted(ids)).annotate(**restricted))
+    prefetch_related_objects([each for each in found if each.budget_id], "budget")
     by_kind: dict[type[Discount], list[Discount]] = {}
     for each in found:
         by_kind.setdefault(type(each), []).append(each)

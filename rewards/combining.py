@@ -1,6 +1,6 @@
 """Several discounts on one bill: which of them, in which turn, whatever the order in which their codes are typed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,11 +48,14 @@ def judged(claims: Sequence[Claim], bill: Bill, customer_id: int | None, now: da
     for claim in sorted(claims, key=lambda each: each.place):
         try:
             must_be_allowed(claim, bill, known)
-            taken_off(claim, bill, [])
+            taken_off(claim, bill, known.funds)
             allowed.append(claim)
         except Refused as refusal:
             refused.append(refusal.refusal)
-    best = max((_chained(group, bill) for group in _groups(allowed)), key=lambda each: (each.total, len(each.taken)))
+    best = max(
+        (_chained(group, bill, known.funds) for group in _groups(allowed)),
+        key=lambda each: (each.total, len(each.taken)),
+    )
     together = [claim for claim, _off in best.taken]
     for claim in allowed:
         try:
@@ -72,17 +75,19 @@ def _groups(claims: Sequence[Claim]) -> list[list[Claim]]:
     return [together, *alone] if together else alone
 
 
-def _chained(claims: Sequence[Claim], bill: Bill) -> Judged:
+def _chained(claims: Sequence[Claim], bill: Bill, funds: Mapping[int, Decimal]) -> Judged:
     """Each in turn taken off what those before it left."""
     taken: list[tuple[Claim, Off]] = []
     refused: list[Refusal] = []
-    left = bill
+    left, funds = bill, dict(funds)
     for claim in claims:
         try:
-            off = taken_off(claim, left, [other for other, _off in taken])
+            off = taken_off(claim, left, funds, [other for other, _off in taken])
         except Refused as refusal:
             refused.append(refusal.refusal)
             continue
         taken.append((claim, off))
+        if budget := claim.discount.money_budget:
+            funds[budget.pk] -= off.total
         left = left.less(off)
     return Judged(tuple(taken), tuple(refused), left)

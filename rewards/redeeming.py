@@ -11,6 +11,7 @@ from loyaltyflow.store.events import Event
 from loyaltyflow.store.models import Order
 
 from .bill import Off, Reason, Refusal, Refused
+from .budgets import Wish, draw_each, give_back
 from .claims import Claim
 from .vouchers import Redemption
 
@@ -71,6 +72,7 @@ def used(
     claims = [claim for claim, _off in taken]
     _take_vouchers(claims, now)
     _count_discounts(claims, customer_id)
+    _draw(taken, customer_id, now)
     redemptions = Redemption.objects.bulk_create(
         Redemption(
             discount_id=claim.discount.pk,
@@ -78,6 +80,7 @@ def used(
             customer_id=customer_id,
             order=order,
             amount=off.total,
+            budget=claim.discount.money_budget,
             redeemed_at=now,
             store_location=store_location,
             till=till,
@@ -93,13 +96,15 @@ def used(
 def undone(redemptions: Iterable[Redemption], now: datetime) -> list[Redemption]:
     """Those of the uses that were undone just now: vouchers can be used again, nothing is counted any more."""
     asked = Redemption.objects.standing().filter(pk__in=[each.pk for each in redemptions])
-    standing = list(asked.order_by("pk").select_for_update(no_key=True))
+    rows = asked.order_by("pk").select_related("budget").select_for_update(no_key=True, of=("self",))
+    standing = list(rows)
     if not standing:
         return []
     Redemption.objects.filter(pk__any=[each.pk for each in standing]).update(reversed_at=now)
     vouchers = Counter(each.voucher_id for each in standing if each.voucher_id)
     _moved(GIVE_BACK_VOUCHERS, vouchers)
     _moved(UNCOUNT_DISCOUNTS, Counter(each.discount_id for each in standing))
+    give_back((Wish(each.budget, each.customer_id, each.amount), each.redeemed_at) for each in standing if each.budget)
     _tell("voucher_given_back", standing, now)
     return standing
 
@@ -134,6 +139,16 @@ def _count_discounts(claims: Sequence[Claim], customer_id: int | None) -> None:
         if before.get(pk, 0) + times[pk] > (claim.discount.uses_per_customer or 0):
             said = "The customer has just used it as often as one customer may."
             raise _too_late(claim, Reason.CUSTOMER_LIMIT_REACHED, said)
+
+
+def _draw(taken: Sequence[tuple[Claim, Off]], customer_id: int | None, now: datetime) -> None:
+    """Take what is off from the discounts' budgets. Raises Refused if there is less left than when it was judged."""
+    wishes = [
+        (claim, Wish(budget, customer_id, off.total)) for claim, off in taken if (budget := claim.discount.money_budget)
+    ]
+    for (claim, wish), given in zip(wishes, draw_each([wish for _claim, wish in wishes], now), strict=True):
+        if given < wish.amount:
+            raise _too_late(claim, Reason.LIMIT_REACHED, "Its budget was just used up at another till.")
 
 
 def _moved(statement: str, times: Counter[int]) -> list[tuple[int]]:

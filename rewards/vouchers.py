@@ -11,6 +11,7 @@ from loyaltyflow.store.models import Customer, Order
 
 from . import codes
 from .bill import Reason, Refusal, Refused
+from .budgets import Budget
 from .discounts.base import Discount
 
 IS_A_CODE = r"^[0-9A-Z]([0-9A-Z._-]*[0-9A-Z])?$"
@@ -239,6 +240,14 @@ class Redemption(models.Model):
     redeemed_at = models.DateTimeField()
     store_location = models.CharField(max_length=60, blank=True, default="", db_default="")
     till = models.CharField(max_length=60, blank=True, default="", db_default="")
+    budget = models.ForeignKey(
+        Budget,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Which the amount was taken from.",
+    )
     is_single = models.BooleanField(help_text="Whether its voucher may be used once only.")
     reversed_at = models.DateTimeField(null=True, blank=True)
 

@@ -190,6 +190,11 @@ class Discount(PolymorphicModel):
         """The products that it needs on a bill, in words."""
         return plain(listed([*self.products.all(), *self.categories]))
 
+    @property
+    def money_budget(self) -> Budget | None:
+        """The budget that what it takes off bills is taken from, if there is one."""
+        return self.budget if self.budget and self.budget.unit == Budget.Unit.MONEY else None
+
     def spent_on(self, bill: Bill) -> Decimal:
         """What of the bill's goods counts for the least that must be spent."""
         return bill.goods
