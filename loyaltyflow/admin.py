@@ -22,7 +22,7 @@ from .store.templatetags.figures import moment
 
 STAGES = {
     "carts.abandon": "Carts left behind",
-    "ledger.settle": "Points",
+    "earning.settle": "Points",
     "vouchers.expire": "Vouchers",
     "segments.refresh": "Segments",
     "engine.enrol": "Entering workflows",

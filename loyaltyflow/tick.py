@@ -16,7 +16,7 @@ from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
-from rewards import endings, ledger, standings
+from rewards import earning, endings, standings
 from segments import refresh
 from workflows import engine
 
@@ -44,8 +44,8 @@ class StageReport(TypedDict):
 
 STAGES = (
     Stage("carts.abandon", carts.abandon),
-    Stage("ledger.settle", ledger.settle),
-    Stage("tiers.settle", standings.settle, needs=("ledger.settle",)),
+    Stage("earning.settle", earning.settle),
+    Stage("tiers.settle", standings.settle, needs=("earning.settle",)),
     Stage("vouchers.expire", endings.expire),
     Stage("segments.refresh", refresh.refresh),
     Stage("engine.enrol", engine.enrol, needs=("segments.refresh",)),

@@ -5,8 +5,11 @@ from .budgets import Budget, Spending
 from .conditions import PointsBalance, PointsEarned
 from .discounts import Discount
 from .holds import Hold
-from .points import Account, Draw, EarningRule, Entry, Lot
+from .movements import Movement
+from .multipliers import Multiplier
+from .points import Account, Draw, Entry, Lot
 from .programme import Programme
+from .rules import EarningRule
 from .tiers import Standing, Tier
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
 
@@ -23,6 +26,8 @@ __all__ = [
     "Entry",
     "Hold",
     "Lot",
+    "Movement",
+    "Multiplier",
     "PointsBalance",
     "PointsEarned",
     "Programme",

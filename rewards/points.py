@@ -1,54 +1,15 @@
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 
 from loyaltyflow.sql import append_only
 from loyaltyflow.store.models import Customer, Order
-
-
-class EarningRule(models.Model):
-    """How many points members earn for what they spend."""
-
-    name = models.CharField(max_length=100, unique=True)
-    points_per_unit = models.DecimalField(
-        max_digits=8,
-        decimal_places=3,
-        default=Decimal(1),
-        validators=[MinValueValidator(Decimal("0.001"))],
-        help_text="Points for each whole unit of currency of an order's net amount; the order's total is rounded down.",
-    )
-    starts_at = models.DateTimeField(help_text="Orders completed from then on earn.")
-    ends_at = models.DateTimeField(null=True, blank=True)
-    is_active = models.BooleanField("active", default=True)
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
-                name="an_earning_rule_ends_after_it_starts",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    def in_force(self, field: str) -> Q:
-        """Rows whose moment in `field` lies within the rule's time, the end left out."""
-        started = Q((f"{field}__gte", self.starts_at))
-        return started & Q((f"{field}__lt", self.ends_at)) if self.ends_at else started
-
-    def snapshot(self) -> dict[str, Any]:
-        """The rule as it is now, to keep with each entry."""
-        return {"rule": self.pk, "name": self.name, "points_per_unit": str(self.points_per_unit)}
 
 
 class AccountQuerySet(models.QuerySet["Account"]):

@@ -10,7 +10,7 @@ from loyaltyflow.store.models import StoreSettings
 from messaging.emails import Category
 from messaging.models import EmailTemplate
 from messaging.starters import starter
-from rewards.models import EarningRule
+from rewards.rules.points_per_spend import PointsPerSpend
 from segments import refresh
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
@@ -42,7 +42,7 @@ def name_the_store(store: StoreSettings) -> None:
 @transaction.atomic
 def set_up(now: datetime) -> None:
     """Make the earning rule, the segments and both workflows, live from `now` on."""
-    EarningRule.objects.create(
+    PointsPerSpend.objects.create(
         name="1 point per dollar", points_per_unit=Decimal(1), starts_at=now - timedelta(days=365)
     )
     win_back(now)

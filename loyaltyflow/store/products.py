@@ -15,6 +15,9 @@ class Product(models.Model):
     image_url = models.URLField(max_length=500, blank=True)
     url = models.URLField(max_length=500, blank=True)
     is_active = models.BooleanField(default=True, db_default=True)
+    earns_points = models.BooleanField(
+        default=True, db_default=True, help_text="Off for what is like money, such as gift cards: it earns no points."
+    )
 
     def __str__(self) -> str:
         return self.name

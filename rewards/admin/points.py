@@ -17,11 +17,9 @@ class EarningRuleAdmin(ModelAdmin):
     list_filter = ["is_active"]
     search_fields = ["name"]
 
-    @display(description="what purchases earn")
+    @display(description="what it gives")
     def in_words(self, rule: EarningRule) -> str:
-        return (
-            f"{rule.points_per_unit.normalize():f} {'point' if rule.points_per_unit == 1 else 'points'} per {money(1)}"
-        )
+        return rule.summary()
 
     def has_delete_permission(self, request: HttpRequest, obj: EarningRule | None = None) -> bool:
         """A rule that gave points is switched off, not deleted: entries say which rule gave them."""

@@ -11,7 +11,6 @@ from .debits import redeem, take
 from .lapse import activate, expire
 from .proof import verify
 from .returns import give_back, take_back
-from .settling import settle
 from .transfers import transfer
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "give_back",
     "lock",
     "redeem",
-    "settle",
     "spendable",
     "take",
     "take_back",

@@ -1,5 +1,4 @@
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,12 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.models import Customer, StoreSettings
 from rewards import ledger
-from rewards.models import Account, EarningRule, Entry, Lot, Programme
+from rewards.models import Account, Entry, Lot, Programme
 from rewards.values import PointsValues
 from tests import factories
 
 DAY = timedelta(days=1)
-seen_after_commit = pytest.mark.django_db(transaction=True)
 
 
 def give(now, points=100, prefix="gift"):
@@ -30,14 +28,6 @@ def give(now, points=100, prefix="gift"):
         explanation=Value("A gift"),
         now=now,
     )
-
-
-def rule(now, **fields):
-    return EarningRule.objects.create(**{"name": "Earn", "starts_at": now - 100 * DAY, **fields})
-
-
-def member(now, **fields):
-    return factories.customer(loyalty_joined_at=now - 50 * DAY, **fields)
 
 
 @pytest.mark.django_db
@@ -65,142 +55,6 @@ def test_the_same_key_counts_once_and_another_adds_up(now):
     assert [give(now), give(now), give(now, 20, "second")] == [1, 0, 1]
     assert Account.objects.get().balance == 120
     assert Entry.objects.count() == Lot.objects.count() == 2
-
-
-@seen_after_commit
-def test_a_members_purchase_earns_points(now):
-    earning = rule(now)
-    who = member(now)
-    order = factories.order(who, now - DAY, "30.95")
-
-    assert ledger.settle(now) == {"earned": 1}
-    assert ledger.settle(now) == {"earned": 0}
-
-    entry = Entry.objects.get()
-    assert (entry.points, entry.kind, entry.order, entry.occurred_at) == (30, "earn", order, now - DAY)
-    assert (entry.key, entry.explanation) == (
-        f"earn:{earning.pk}:{order.pk}",
-        "1 point per $1 on $30.95 net = 30",
-    )
-    assert entry.rule == {"rule": earning.pk, "name": "Earn", "points_per_unit": "1.000"}
-    assert who.account.balance == 30
-    assert who.events.filter(name="points_earned").get().properties == {"points": 30}
-
-
-@seen_after_commit
-@pytest.mark.parametrize(
-    ("_case", "net", "rate", "points"),
-    [
-        ("rounded down", "9.99", "1", [9]),
-        ("less than a point", "0.99", "1", []),
-        ("a free order", "0.00", "1", []),
-        ("a part of a point a unit", "21.90", "0.1", [2]),
-        ("several points a unit", "10.10", "2.5", [25]),
-    ],
-)
-def test_how_many_points(now, _case, net, rate, points):
-    rule(now, points_per_unit=Decimal(rate))
-    factories.order(member(now), now - DAY, net)
-    ledger.settle(now)
-    assert list(Entry.objects.values_list("points", flat=True)) == points
-
-
-@seen_after_commit
-@pytest.mark.parametrize(
-    ("_case", "joined", "left", "earns"),
-    [
-        ("a member", -50, None, True),
-        ("joined with the purchase", -1, None, True),
-        ("joined later", 0, None, False),
-        ("never joined", None, None, False),
-        ("had left", -50, -2, False),
-        ("left later", -50, 0, True),
-    ],
-)
-def test_who_earns(now, _case, joined, left, earns):
-    rule(now)
-    days = {"loyalty_joined_at": joined, "loyalty_left_at": left}
-    who = factories.customer(**{name: None if day is None else now + day * DAY for name, day in days.items()})
-    factories.order(who, now - DAY)
-    assert ledger.settle(now) == {"earned": int(earns)}
-
-
-@seen_after_commit
-@pytest.mark.parametrize(
-    ("_case", "fields", "earns"),
-    [
-        ("begins with the purchase", {"starts_at": -1}, True),
-        ("begins later", {"starts_at": 0}, False),
-        ("ends with the purchase", {"starts_at": -9, "ends_at": -1}, False),
-        ("ends later", {"starts_at": -9, "ends_at": 0}, True),
-    ],
-)
-def test_when_a_rule_is_in_force(now, _case, fields, earns):
-    rule(now, **{name: now + day * DAY for name, day in fields.items()})
-    factories.order(member(now), now - DAY)
-    assert ledger.settle(now) == {"earned": int(earns)}
-
-
-@seen_after_commit
-def test_what_does_not_earn(now):
-    rule(now, is_active=False)
-    who = member(now)
-    factories.order(who, now - DAY)
-    assert ledger.settle(now) == {"earned": 0}
-
-    EarningRule.objects.update(is_active=True)
-    factories.order(who, now - DAY, cancelled_at=now - timedelta(hours=1))
-    factories.order(who, now - DAY, completed_at=None)
-    assert ledger.settle(now) == {"earned": 0}
-    assert Entry.objects.count() == 0
-
-
-@seen_after_commit
-def test_orders_of_an_absurd_amount_do_not_keep_the_others_from_earning(now):
-    who, other = member(now), member(now)
-    rule(now, points_per_unit=Decimal("99999.999"))
-    for _ in range(2):
-        factories.order(who, now - DAY, "9999999999.99")
-    factories.order(other, now - DAY, "1.00")
-
-    assert ledger.settle(now) == {"earned": 3}
-
-    assert Account.objects.get(customer=other).balance == 99_999
-    assert Account.objects.get(customer=who).balance == 2 * 999_999_989_999_000
-    assert ledger.verify() == []
-
-
-@seen_after_commit
-def test_a_purchase_earns_when_its_return_window_is_over_for_what_was_kept(now):
-    StoreSettings.objects.update_or_create(pk=1, defaults={"return_window_days": 14})
-    rule(now)
-    who = member(now)
-    bought = now - timedelta(days=13)
-    factories.order(who, bought, "30.95", refunded=Decimal("10.00"))
-    factories.order(who, bought, "50.00", refunded=Decimal("50.00"), refunded_at=now)
-
-    assert ledger.settle(now) == {"earned": 0}
-    assert ledger.settle(now + DAY) == {"earned": 1}
-    entry = Entry.objects.get()
-    assert (entry.points, entry.occurred_at) == (20, bought + timedelta(days=14))
-
-
-@seen_after_commit
-@pytest.mark.parametrize(
-    ("locale", "currency", "sentence"),
-    [
-        ("en_US", "USD", "2.5 points per $1 on $1,030.95 net = 2577"),
-        ("de_DE", "EUR", "2,5 points per 1\xa0€ on 1.030,95\xa0€ net = 2577"),
-        ("ja_JP", "JPY", "2.5 points per ￥1 on ￥1,031 net = 2577"),
-    ],
-)
-def test_the_explanation_is_written_as_the_store_writes_money(now, locale, currency, sentence):
-    StoreSettings.load()
-    StoreSettings.objects.update(locale=locale, currency=currency)
-    rule(now, points_per_unit=Decimal("2.5"))
-    factories.order(member(now), now - DAY, "1030.95")
-    ledger.settle(now)
-    assert Entry.objects.get().explanation == sentence
 
 
 @pytest.mark.django_db

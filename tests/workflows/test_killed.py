@@ -17,7 +17,8 @@ from django.db import connection
 from loyaltyflow.store.models import Event, FeedReader
 from messaging.models import Message
 from rewards import ledger
-from rewards.models import Account, EarningRule, Entry, Lot
+from rewards.models import Account, Entry, Lot
+from rewards.rules.points_per_spend import PointsPerSpend
 from segments.models import Segment
 from tests import factories
 from workflows.conditions import BoughtSince, GotMessage
@@ -69,7 +70,7 @@ def shop():
     """Customers who join, buy, enter a segment and leave it over four days, and three workflows about it."""
     chance = random.Random(7)
     segment = Segment.objects.create(name="Regulars", kind=Segment.Kind.STATIC)
-    EarningRule.objects.create(name="Earn", starts_at=START)
+    PointsPerSpend.objects.create(name="Earn", starts_at=START)
     welcome()
     thank_you()
     stay(segment)

@@ -20,7 +20,7 @@ def work(moments: list[str], batch: int) -> None:
     engine.BATCH = batch
     for moment in moments:
         now = datetime.fromisoformat(moment).astimezone(ZoneInfo("America/New_York"))
-        ledger.settle(now)
+        earning.settle(now)
         engine.enrol(now)
         failed = engine.advance(now)["failed"]
         Message.objects.filter(status="pending", customer__state="MA").update(status="sent", sent_at=now)
@@ -58,7 +58,7 @@ if __name__ == "__main__":
     from django.db import connection
 
     from messaging.models import Message
-    from rewards import ledger
+    from rewards import earning
     from workflows import engine
 
     connection.settings_dict["NAME"] = sys.argv[1]

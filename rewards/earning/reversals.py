@@ -1,0 +1,98 @@
+"""Points that go back when purchases are returned, worked out from what each entry keeps and from nothing else."""
+
+from datetime import datetime
+
+from django.db import models
+
+from loyaltyflow.sql import compiled
+from loyaltyflow.store.models import Order, StoreSettings
+
+from .. import ledger
+from ..amounts import Written
+from ..models import Entry, Movement
+
+# What was paid back for a line takes the points of that line; what was paid back without saying for which, its share of
+# all points. Only what comes of it in all is rounded down, so that the order of refunds does not matter; when nothing
+# is kept of the order, all of its points go. The key says how many went in all, so that none goes twice.
+DUE = """
+terms AS (SELECT %s::timestamptz AS now, {columns}),
+chosen (id, external_id, net, cancelled_at, refunded_at) AS MATERIALIZED ({orders}),
+paid_back AS MATERIALIZED (
+    SELECT r.order_id AS id, r.line, sum(r.amount) AS amount
+    FROM store_refund AS r JOIN chosen AS o ON o.id = r.order_id CROSS JOIN terms AS t
+    WHERE r.at <= t.now GROUP BY r.order_id, r.line
+),
+returned AS MATERIALIZED (
+    SELECT o.*, coalesce(b.amount, 0) AS amount,
+        coalesce(o.cancelled_at <= t.now, false) AS is_cancelled,
+        coalesce(o.cancelled_at <= t.now OR o.refunded_at <= t.now, false) OR b.amount >= o.net AS is_whole
+    FROM chosen AS o CROSS JOIN terms AS t
+    LEFT JOIN (SELECT id, sum(amount) AS amount FROM paid_back GROUP BY id) AS b USING (id)
+    WHERE b.amount > 0 OR o.cancelled_at <= t.now OR o.refunded_at <= t.now
+),
+earned AS MATERIALIZED (
+    SELECT e.id, e.customer_id, e.points, e.rule, o.id AS order_id, o.external_id, o.net, o.amount, o.is_cancelled,
+        o.is_whole, coalesce((e.rule ->> 'exact')::numeric, e.points) AS exact,
+        e.rule -> 'parts' IS NOT NULL AS has_lines
+    FROM rewards_entry AS e JOIN returned AS o ON o.id = e.order_id WHERE e.kind = 'earn'
+),
+lines AS (
+    SELECT e.id, e.order_id, line.key::int AS line,
+        (line.value ->> 0)::numeric AS net, (line.value ->> 1)::numeric AS exact
+    FROM earned AS e CROSS JOIN jsonb_array_elements(e.rule -> 'parts') AS part
+    CROSS JOIN jsonb_each(part -> 'lines') AS line WHERE NOT e.is_whole
+),
+shares AS (
+    SELECT e.id, e.exact * least(b.amount / e.net, 1) AS exact
+    FROM earned AS e JOIN paid_back AS b ON b.id = e.order_id
+    WHERE NOT e.is_whole AND e.net > 0 AND (b.line IS NULL OR NOT e.has_lines)
+    UNION ALL
+    SELECT l.id, l.exact * CASE WHEN l.net > 0 THEN least(b.amount / l.net, 1) ELSE 1 END
+    FROM lines AS l JOIN paid_back AS b ON b.id = l.order_id AND b.line = l.line
+),
+dues AS (
+    SELECT e.*,
+        CASE WHEN is_whole THEN points ELSE greatest(least(points, floor(round(s.exact, 6)))::bigint, 0) END AS due,
+        coalesce((
+            SELECT -sum(r.points) FROM rewards_entry AS r
+            WHERE r.reverses_id = e.id AND r.kind = 'refund_reversal'
+        ), 0)::bigint AS taken
+    FROM earned AS e LEFT JOIN (SELECT id, sum(exact) AS exact FROM shares GROUP BY id) AS s USING (id)
+),
+movements AS (
+    SELECT 'refund:' || d.id || ':' || d.due AS key, d.customer_id AS customer, t.now AS occurred_at,
+        d.due - d.taken AS points, d.order_id AS "order", d.id AS entry,
+        left(CASE WHEN d.is_cancelled THEN 'Order ' || d.external_id || ' was cancelled'
+            ELSE {amount} || ' of ' || {net} || ' paid back for order ' || d.external_id END, 150)
+            || ': ' || d.due || ' of ' || d.points || ' points taken back' AS explanation, '{{}}'::jsonb AS rule
+    FROM dues AS d CROSS JOIN terms AS t WHERE d.due > d.taken
+)
+"""
+
+
+def reverse(orders: models.QuerySet[Order], now: datetime) -> int:
+    """How many debits were new: points of the orders that go back because of what was refunded or cancelled by `now`.
+
+    A second call takes nothing; never more goes back than was earned.
+    """
+    return ledger.take_back(
+        due(orders, now),
+        points=models.F("points"),
+        key="key",
+        customer="customer",
+        explanation="explanation",
+        now=now,
+        order="order",
+        kind=Entry.Kind.REFUND_REVERSAL,
+        reverses="entry",
+    )
+
+
+def due(orders: models.QuerySet[Order], now: datetime) -> models.QuerySet[Movement]:
+    """What is to be taken back for the orders, and was not yet."""
+    written = Written.of(StoreSettings.load())
+    columns, values = written.columns()
+    names = ("pk", "external_id", "net", "cancelled_at", "refunded_at")
+    sql, parameters = compiled(orders.order_by().values_list(*names))
+    queries = DUE.format(columns=columns, orders=sql, amount=written.money("d.amount"), net=written.money("d.net"))
+    return Movement.over(queries, [now, *values, *parameters])
