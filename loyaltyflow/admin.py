@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
 
+from . import merge_pages  # noqa: F401 - its page registers itself
 from .customer_page.admin import CustomerPage
 from .models import ApiKey, TickRun
 from .store.models import Customer

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 MENU: dict[str, list[tuple[str, str, str]]] = {
     "Customers": [
         ("Customers", "group", "store.customer"),
+        ("Duplicates", "group_remove", "store.merge"),
         ("Segments", "filter_alt", "segments.segment"),
         ("Orders", "receipt_long", "store.order"),
         ("Events", "bolt", "store.event"),

@@ -6,7 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from hypothesis import HealthCheck, settings
 
 from loyaltyflow.sql import emptying
@@ -29,13 +31,16 @@ def _emptying(execute: Callable[..., Any], sql: str, parameters: Any, many: bool
     return execute(emptying(sql) if sql.startswith("TRUNCATE") else sql, parameters, many, context)
 
 
+@receiver(connection_created)
+def may_empty(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
+    """Between tests even those tables are emptied that are only added to; a test may have several connections."""
+    if _emptying not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_emptying)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
-    """The database as every test begins with it: empty, without the segments that a new store has.
-
-    Between tests even those tables are emptied that are only added to.
-    """
-    connection.execute_wrappers.append(_emptying)
+    """The database as every test begins with it: empty, without the segments that a new store has."""
     with django_db_blocker.unblock():
         A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
         Segment.objects.all().delete()

@@ -13,6 +13,14 @@ class CustomerQuerySet(models.QuerySet["Customer"]):
         return self.filter(Customer.member_q(now))
 
 
+class CustomerManager(models.Manager.from_queryset(CustomerQuerySet)):  # type: ignore[misc]
+    """Customers as staff mean them: who was merged into another is that other one."""
+
+    def get_queryset(self) -> CustomerQuerySet:
+        customers: CustomerQuerySet = super().get_queryset().filter(merged_into=None)
+        return customers
+
+
 class Customer(models.Model):
     """A person who buys from the store."""
 
@@ -43,7 +51,18 @@ class Customer(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    objects = CustomerQuerySet.as_manager()
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="merged",
+        help_text="Who this customer turned out to be; the points ledger still names them apart.",
+    )
+
+    objects = CustomerManager()
+    everyone = CustomerQuerySet.as_manager()
 
     class Meta:
         constraints = [
