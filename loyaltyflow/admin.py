@@ -13,6 +13,7 @@ from django_q import admin as background_work
 from django_q.models import Schedule
 from unfold.admin import ModelAdmin
 
+from loyaltyflow.audit.admin import ChangeAdmin
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
 
 from . import merge_pages  # noqa: F401 - its page registers itself
@@ -20,6 +21,8 @@ from .customer_page.admin import CustomerPage
 from .models import ApiKey, TickRun
 from .store.models import Customer
 from .store.templatetags.figures import moment
+
+__all__ = ["ApiKeyAdmin", "ChangeAdmin", "ScheduleAdmin", "TickRunAdmin"]
 
 STAGES = {
     "carts.abandon": "Carts left behind",

@@ -34,6 +34,7 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
         ("Event types", "category", "store.eventtype"),
         ("Blocked addresses", "block", "messaging.suppression"),
         ("API keys", "key", "loyaltyflow.apikey"),
+        ("Audit", "history", "loyaltyflow.change"),
         ("Ticks", "timer", "loyaltyflow.tickrun"),
         ("Background work", "pending_actions", "django_q.schedule"),
         ("Staff", "badge", "auth.user"),

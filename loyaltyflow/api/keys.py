@@ -8,6 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from loyaltyflow.audit import telling
 from loyaltyflow.models import ApiKey
 
 
@@ -26,6 +27,7 @@ class KeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This API key is not known. Copy it again, or make a new one under API keys.")
         if key.revoked_at:
             raise AuthenticationFailed("This API key has been revoked. Make a new one under API keys.")
+        telling.by_key(key.name)
         key.touch(timezone.now())
         return key, key
 
