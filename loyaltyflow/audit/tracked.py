@@ -53,6 +53,7 @@ def _objects() -> list[Tracked]:
         _whole("store.storesettings"),
         _whole("rewards.programme", ""),
         _whole("rewards.earningrule"),
+        _whole("rewards.multiplier"),
         _whole("rewards.tier"),
         _whole("rewards.budget"),
         _whole("rewards.discount", skip=("uses",)),
