@@ -14,6 +14,7 @@ from django.utils import timezone
 from loyaltyflow.store.admin.customers import CustomerAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
+from rewards.progress import progress
 
 from . import has, head, timeline, why
 
@@ -99,7 +100,7 @@ def _seen_by(user: Any, customer: Customer, now: Any) -> dict[str, Any]:
         points = has.points(customer, now)
         about |= {"points": points, "expiring": points.expiring(now), "ledger": has.ledger_of(customer)}
     if may["tier"]:
-        about["tier"] = has.tier(customer)
+        about["progress"] = progress([customer.pk], now)[customer.pk]
     if may["vouchers"]:
         about["vouchers"] = has.vouchers(customer, now)
     if may["orders"]:

@@ -11,7 +11,8 @@ from django.db.models.functions import TruncDate
 from analytics.links import page_of, rows_of
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer, Order, OrderLine
-from rewards.models import Account, Entry, Hold, Lot, Standing, Voucher
+from rewards import ledger
+from rewards.models import Entry, Lot, Voucher
 from segments.models import Membership, Segment
 from workflows.models import Enrolment, Step, Workflow
 from workflows.nodes import Node
@@ -38,19 +39,10 @@ class Lots:
 class Points:
     """What a customer can spend, what waits, what expires soon, what is held at a till, and what is owed."""
 
+    account: ledger.Points
     lots: list[Lots]
     pending: list[tuple[date, int]]
-    held: int
-    owed: int
-    worth_of_one: Decimal
-
-    @property
-    def left(self) -> int:
-        return sum(each.points for each in self.lots)
-
-    @property
-    def spendable(self) -> int:
-        return max(0, self.left - self.held - self.owed)
+    worth: Decimal
 
     @property
     def listed(self) -> list[Lots]:
@@ -62,50 +54,29 @@ class Points:
         """How many points expire after the days that are shown, or never."""
         return sum(each.points for each in self.lots[LOTS:])
 
-    @property
-    def waiting(self) -> int:
-        return sum(points for _, points in self.pending)
-
-    @property
-    def worth(self) -> Decimal:
-        return self.spendable * self.worth_of_one
-
-    @property
-    def first(self) -> Lots | None:
-        """What expires first."""
-        return next((each for each in self.lots if each.expires), None)
-
     def expiring(self, now: datetime) -> Lots | None:
         """What expires first, if that is soon."""
-        first = self.first
+        first = next((each for each in self.lots if each.expires), None)
         return first if first and first.expires and (first.expires - now.date()).days <= EXPIRING_DAYS else None
 
 
 def points(customer: Customer, now: datetime) -> Points:
-    """The customer's points by the day on which they expire; four statements however many lots there are."""
-    zone = store().zone
-    lots = Lot.objects.filter(customer=customer).order_by()
-    by_expiry = lots.filter(pk__in=Lot.objects.filter(customer=customer).to_spend(now).values("pk"))
-    days = by_expiry.values(day=TruncDate("expires_at", tzinfo=zone)).annotate(points=Sum("remaining"))
-    waiting = lots.pending(now).values(day=TruncDate("available_at", tzinfo=zone)).annotate(points=Sum("remaining"))
-    held = Hold.objects.open(now).filter(customer=customer).aggregate(sum=Sum("points"))["sum"] or 0
-    one = store().point_value
-    owed = Account.objects.filter(pk=customer.pk).values_list("owed", flat=True).first() or 0
+    """The customer's points by the day on which they expire; as many statements however many lots there are."""
+    zone, one = store().zone, store().point_value
+    account = ledger.spendable([customer.pk], now)[customer.pk]
+    lots = Lot.objects.filter(customer=customer)
+    usable = lots.filter(pk__in=lots.to_spend(now).order_by().values("pk")).order_by()
+    days = usable.values(day=TruncDate("expires_at", tzinfo=zone)).annotate(points=Sum("remaining"))
+    waiting = lots.pending(now).order_by().values(day=TruncDate("available_at", tzinfo=zone))
     return Points(
-        lots=[
+        account,
+        [
             Lots(each["day"], each["points"], each["points"] * one)
             for each in days.order_by(F("day").asc(nulls_last=True))
         ],
-        pending=[(each["day"], each["points"]) for each in waiting.order_by("day")],
-        held=held,
-        owed=owed,
-        worth_of_one=one,
+        [(each["day"], each["points"]) for each in waiting.annotate(points=Sum("remaining")).order_by("day")],
+        account.spendable * one,
     )
-
-
-def tier(customer: Customer) -> Standing | None:
-    """The tier that the customer is in."""
-    return Standing.objects.open().filter(customer=customer).select_related("tier").first()
 
 
 def vouchers(customer: Customer, now: datetime) -> dict[str, Any]:

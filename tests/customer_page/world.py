@@ -72,6 +72,7 @@ def bought(who: Customer, now: datetime, ago: int, net: str = "40.00") -> None:
 
 def in_gold(who: Customer, at: datetime) -> None:
     tier = Tier.objects.get_or_create(name="Gold", defaults={"threshold": 1000})[0]
+    Tier.objects.get_or_create(name="Platinum", defaults={"threshold": 2000})
     Standing.objects.create(customer=who, tier=tier, since=at, reason=Standing.Reason.REACHED)
 
 
