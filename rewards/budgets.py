@@ -87,16 +87,6 @@ class Budget(models.Model):
         """The amount as people read it, such as 1,000 pts."""
         return self.WRITTEN[self.unit](amount)
 
-    def period_start(self, today: date) -> date:
-        """The first day of the period that the day lies in; 1970-01-01 if it is ever."""
-        starts = {
-            self.Period.DAY: today,
-            self.Period.WEEK: today - timedelta(days=today.weekday()),
-            self.Period.MONTH: today.replace(day=1),
-            self.Period.YEAR: today.replace(month=1, day=1),
-        }
-        return starts.get(self.Period(self.period), EVER)
-
     def granted(self, wanted: Decimal, used: Decimal, used_by_customer: Decimal) -> Decimal:
         """How much of what is wanted fits, given what was used of it in this period."""
         left = self.left(used, used_by_customer)
@@ -132,6 +122,17 @@ class Spending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.used} of {self.budget}"
+
+
+def period_start(period: str, today: date) -> date:
+    """The first day of the period that the day lies in; 1970-01-01 if it is ever."""
+    starts = {
+        Budget.Period.DAY: today,
+        Budget.Period.WEEK: today - timedelta(days=today.weekday()),
+        Budget.Period.MONTH: today.replace(day=1),
+        Budget.Period.YEAR: today.replace(month=1, day=1),
+    }
+    return starts.get(Budget.Period(period), EVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def draw_each(wishes: Sequence[Wish], now: datetime) -> list[Decimal]:
     if not wishes:
         return []
     today = store().local(now).date()
-    periods = {wish.budget.pk: wish.budget.period_start(today) for wish in wishes}
+    periods = {wish.budget.pk: period_start(wish.budget.period, today) for wish in wishes}
     used = _held(periods.items()) | _used_by({wish.customer for wish in wishes} - {None}, periods.items())
     given = []
     drawn: defaultdict[Place, Decimal] = defaultdict(Decimal)
@@ -205,7 +206,7 @@ def give_back(wishes: Iterable[tuple[Wish, datetime]]) -> None:
     settings = store()
     drawn: defaultdict[Place, Decimal] = defaultdict(Decimal)
     for wish, at in given:
-        for place in set(_places(wish, wish.budget.period_start(settings.local(at).date()))):
+        for place in set(_places(wish, period_start(wish.budget.period, settings.local(at).date()))):
             drawn[place] += wish.amount
     _held({(budget, start) for budget, start, _customer in drawn})
     _write(GIVE_BACK, drawn)
@@ -217,7 +218,7 @@ def left(budgets: Iterable[Budget], customer: int | None, now: datetime) -> dict
     if not asked:
         return {}
     today = store().local(now).date()
-    periods = {budget: budget.period_start(today) for budget in asked}
+    periods = {budget: period_start(budget.period, today) for budget in asked}
     used = _used_by({None, customer}, [(budget.pk, start) for budget, start in periods.items()])
     return {
         budget.pk: budget.left(used[budget.pk, start, None], used[budget.pk, start, customer])

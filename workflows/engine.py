@@ -2,9 +2,11 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, Func, JSONField, OuterRef, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from loyaltyflow.sql import insert_select
 from loyaltyflow.store.events import EventQuerySet, FeedReader
@@ -157,13 +159,19 @@ def take(node: Node, nodes: dict[int, Node], batch: Batch) -> int:
     for outlet, ids in node.run(batch):
         if ids:
             leaving = Enrolment.objects.filter(pk__any=ids)
-            taken += _log(node, leaving, outlet, batch.now)
+            taken += _log(node, leaving, outlet, batch.now, batch.reasons)
             if outlet in node.outlets:
                 target = targets[outlet]
                 leaving.update(node=target.pk, arrived_at=batch.now, due_at=target.due(batch.now))
     return taken
 
 
-def _log(node: Node, leaving: EnrolmentQuerySet, outlet: str, now: datetime) -> int:
-    columns = {"enrolment": "pk", "node": Value(node.pk), "arrived_at": "arrived_at", "left_at": now}
+def _log(
+    node: Node, leaving: EnrolmentQuerySet, outlet: str, now: datetime, reasons: dict[int, str] | None = None
+) -> int:
+    columns: dict[str, Any] = {"enrolment": "pk", "node": Value(node.pk), "arrived_at": "arrived_at", "left_at": now}
+    if reasons:
+        known = Value({str(pk): reason[:200] for pk, reason in reasons.items()}, output_field=JSONField())
+        reason = Func(known, Cast("pk", TextField()), function="jsonb_extract_path_text", output_field=TextField())
+        columns |= {"reason": Coalesce(reason, Value(""), output_field=TextField())}
     return insert_select(Step, leaving, columns | {"outlet": Value(outlet)})

@@ -114,7 +114,8 @@ def points_branch(draft, told_on_no):
 def test_points_without_a_message_on_one_way(now, draft):
     points_branch(draft, told_on_no=False)
     assert refusals(draft, now) == [
-        "“Give 100 points” changes points, but not every way after it has a message. Add one that tells the customer."
+        "“Give 100 points ($5.00)” changes points, but not every way after it has a message. "
+        "Add one that tells the customer."
     ]
 
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Batch:
-    """The claimed enrolments that one node acts on at once: enrolment id → customer id, none in it twice."""
+    """The claimed enrolments that one node acts on at once: enrolment id → customer id, none in it twice.
+
+    A node writes into `reasons` (enrolment id → a sentence) why one leaves without what the step is for.
+    """
 
     customers: dict[int, int]
     enrolments: "EnrolmentQuerySet"
     now: datetime
+    reasons: dict[int, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[int]:
