@@ -27,6 +27,7 @@ __all__ = ["ApiKeyAdmin", "ChangeAdmin", "ScheduleAdmin", "TickRunAdmin"]
 STAGES = {
     "carts.abandon": "Carts left behind",
     "earning.settle": "Points",
+    "ledger.lapse": "Points that wait or expire",
     "vouchers.expire": "Vouchers",
     "segments.refresh": "Segments",
     "engine.enrol": "Entering workflows",
@@ -35,6 +36,7 @@ STAGES = {
     "outbox.deliver": "Messages",
     "attribution.credit": "Conversions",
     "figures.refresh": "Figures",
+    "ledger.prove": "Proof of the ledger",
 }
 
 

@@ -18,6 +18,7 @@ from loyaltyflow.navigation import MENU
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from messaging.models import EmailTemplate, Message
+from rewards.models import Proof
 from segments.models import Segment
 from workflows.models import Enrolment, Workflow
 
@@ -77,7 +78,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _health(now: datetime) -> dict[str, Any]:
-    """How the engine is: its last tick, the step that waits longest, and messages whose fate nobody knows."""
+    """How the engine is: its last tick, the step that waits longest, messages of unknown fate, the ledger's proof."""
     tick = TickRun.objects.filter(seconds__isnull=False).order_by("-pk").first()
     recent = TickRun.objects.filter(started_at__gte=now - timedelta(hours=1))
     overdue = Enrolment.objects.due(now).aggregate(since=Min("due_at"))["since"]
@@ -91,6 +92,8 @@ def _health(now: datetime) -> dict[str, Any]:
         "overdue": (now - overdue).total_seconds() if overdue else 0,
         "step_is_late": bool(overdue and now - overdue > STEP_IS_LATE_AFTER),
         "uncertain": Message.objects.filter(status=Message.Status.UNCERTAIN).count(),
+        "proof": Proof.objects.order_by("-at").first(),
+        "proofs_link": rows_of(Proof),
         "ticks_link": rows_of(TickRun),
         "uncertain_link": rows_of(Message, status__exact=Message.Status.UNCERTAIN),
         "overdue_link": rows_of(Enrolment, status__exact=Enrolment.Status.ACTIVE, due_at__lte=now.isoformat()),

@@ -45,6 +45,7 @@ class StageReport(TypedDict):
 STAGES = (
     Stage("carts.abandon", carts.abandon),
     Stage("earning.settle", earning.settle),
+    Stage("ledger.lapse", ledger.lapse),
     Stage("tiers.settle", standings.settle, needs=("earning.settle",)),
     Stage("vouchers.expire", endings.expire),
     Stage("segments.refresh", refresh.refresh),
@@ -53,6 +54,7 @@ STAGES = (
     Stage("outbox.release", outbox.release),
     Stage("attribution.credit", attribution.credit),
     Stage("figures.refresh", figures.refresh, needs=("attribution.credit",)),
+    Stage("ledger.prove", ledger.prove_nightly),
 )
 # The same with the messages delivered on the spot instead of by the workers: for cron, rehearsals and the demo store.
 STAGES_THAT_DELIVER = tuple(

@@ -9,6 +9,7 @@ from .movements import Movement
 from .multipliers import Multiplier
 from .points import Account, Draw, Entry, Lot
 from .programme import Programme
+from .proofs import Proof
 from .rules import EarningRule
 from .tiers import Standing, Tier
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
@@ -31,6 +32,7 @@ __all__ = [
     "PointsBalance",
     "PointsEarned",
     "Programme",
+    "Proof",
     "Redemption",
     "RejectedCode",
     "Spending",

@@ -5,24 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from loyaltyflow.sql import append_only
 from loyaltyflow.store.models import Customer, Order
 
 
-class AccountQuerySet(models.QuerySet["Account"]):
-    def unproved(self) -> models.QuerySet[Any, Any]:
-        """Accounts whose balance is not both `moved`, the sum of the entries, and `left`, what is left of the lots,
-        less what is owed."""
-        entries = Entry.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
-        lots = Lot.objects.filter(customer=OuterRef("pk")).order_by().values("customer")
-        moved, left = entries.annotate(sum=Sum("points")), lots.annotate(sum=Sum("remaining"))
-        accounts = self.annotate(
-            moved=Coalesce(Subquery(moved.values("sum")), 0), left=Coalesce(Subquery(left.values("sum")), 0)
-        )
-        return accounts.exclude(balance=F("moved"), left=F("balance") + F("owed"))
 
 
 class Account(models.Model):
@@ -36,8 +25,6 @@ class Account(models.Model):
         default=0, db_default=0, help_text="Points taken back that were spent already; later ones pay for them first."
     )
     updated_at = models.DateTimeField(db_default=Now())
-
-    objects = AccountQuerySet.as_manager()
 
     class Meta:
         verbose_name = "points account"

@@ -1,5 +1,5 @@
 """The pages of the loyalty programme."""
 
-from . import adjustments, points
+from . import adjustments, points, proofs
 
-__all__ = ["adjustments", "points"]
+__all__ = ["adjustments", "points", "proofs"]

@@ -8,8 +8,8 @@ once the sum of the customer's entries, and what is left of the lots less what i
 from .accounts import Points, lock, spendable
 from .credits import award
 from .debits import redeem, take
-from .lapse import activate, expire
-from .proof import verify
+from .lapse import activate, expire, lapse, prolong, warn
+from .proof import prove, prove_nightly, verify
 from .returns import give_back, take_back
 from .transfers import transfer
 
@@ -19,11 +19,16 @@ __all__ = [
     "award",
     "expire",
     "give_back",
+    "lapse",
     "lock",
+    "prolong",
+    "prove",
+    "prove_nightly",
     "redeem",
     "spendable",
     "take",
     "take_back",
     "transfer",
     "verify",
+    "warn",
 ]

@@ -1,10 +1,15 @@
-"""What time does to points: those that waited can be spent, those that were not spent expire."""
+"""What time does to points: those that waited can be spent, those that are not spent expire, after a warning."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
+from loyaltyflow.store.models import FeedReader
+
+from ..expiry import LAST_PURCHASE, Policy, some_months_after
 from ..points import Entry, Lot, LotQuerySet
 from .accounts import lock, owing
 from .credits import recover
@@ -46,6 +51,45 @@ changes AS (SELECT customer_id, points FROM made),
 SELECT count(*) FROM made
 """
 
+# Purchases keep points alive whose expiry says so.
+PROLONG = """
+UPDATE rewards_lot AS lot SET expires_at = fresh.expires_at, days_warned = NULL
+FROM (
+    SELECT lot.entry_id, {expires} AS expires_at FROM rewards_lot AS lot
+    WHERE lot.customer_id = ANY(%(customers)s) AND lot.remaining > 0 AND lot.idle_months IS NOT NULL
+) AS fresh
+WHERE lot.entry_id = fresh.entry_id AND fresh.expires_at > lot.expires_at
+"""
+
+# Each lot is warned of twice, or once if it lives less than a month.
+WARN_DAYS = (30, 7)
+WARN = """
+WITH due AS (
+    SELECT entry_id, CASE WHEN expires_at <= %(sooner)s THEN %(few)s ELSE %(many)s END AS days FROM rewards_lot
+    WHERE customer_id = ANY(%(customers)s) AND remaining > 0 AND expires_at > %(now)s AND expires_at <= %(later)s
+),
+warned AS (
+    UPDATE rewards_lot AS lot SET days_warned = due.days FROM due
+    WHERE lot.entry_id = due.entry_id AND (lot.days_warned IS NULL OR lot.days_warned > due.days)
+    RETURNING lot.entry_id, lot.customer_id, lot.remaining, lot.expires_at, due.days
+)
+INSERT INTO store_event (name, customer_id, occurred_at, key, properties)
+SELECT 'points_expiring', customer_id, %(now)s,
+    'points_expiring:' || entry_id || ':' || days || ':' || extract(epoch FROM expires_at)::bigint,
+    jsonb_build_object('points', remaining, 'days', days)
+FROM warned ON CONFLICT DO NOTHING
+"""
+
+
+def lapse(now: datetime) -> dict[str, int]:
+    """How many lots were prolonged by purchases, can be spent since now, expired, and were warned of."""
+    return {
+        "prolonged": prolong(now),
+        "activated": activate(now),
+        "expired": expire(now),
+        "warned": warn(now),
+    }
+
 
 @transaction.atomic(savepoint=False)
 def activate(now: datetime, customers: Iterable[int] | None = None) -> int:
@@ -67,6 +111,32 @@ def expire(now: datetime, customers: Iterable[int] | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(EXPIRE, {**said, "customers": _locked(due, customers), "now": now})
         return int(cursor.fetchone()[0])
+
+
+def prolong(now: datetime) -> int:
+    """How many lots live longer by the purchases that were not looked at before."""
+    with FeedReader.read("ledger.prolong", now) as events:
+        buyers = events.named("order_completed").values("customer")
+        customers = _locked(Lot.objects.filter(remaining__gt=0, idle_months__isnull=False, customer__in=buyers), None)
+        policy = Policy.load()
+        purchase = LAST_PURCHASE.format(customer="lot.customer_id")
+        expires = some_months_after(f"greatest(lot.earned_at, {purchase})", "lot.idle_months", policy.programme)
+        with connection.cursor() as cursor:
+            cursor.execute(PROLONG.format(expires=expires), {**policy.parameters, "customers": customers, "now": now})
+            return int(cursor.rowcount)
+
+
+@transaction.atomic(savepoint=False)
+def warn(now: datetime) -> int:
+    """How many warnings were told of, of lots that expire within 30 days or 7."""
+    many, few = WARN_DAYS
+    later, sooner = now + timedelta(days=many), now + timedelta(days=few)
+    due = Lot.objects.filter(remaining__gt=0, expires_at__gt=now, expires_at__lte=later)
+    unwarned = due.filter(Q(days_warned=None) | Q(days_warned__gt=few, expires_at__lte=sooner))
+    known: dict[str, Any] = {"customers": _locked(unwarned, None), "now": now, "later": later, "sooner": sooner}
+    with connection.cursor() as cursor:
+        cursor.execute(WARN, {**known, "many": many, "few": few})
+        return int(cursor.rowcount)
 
 
 def _locked(due: LotQuerySet, customers: Iterable[int] | None) -> list[int]:

@@ -91,7 +91,7 @@ def test_the_ledger_proves_itself(now, capsys):
     give(now)
     assert ledger.verify() == []
     call_command("verify_ledger")
-    assert capsys.readouterr().out == "All 3 balances equal their entries and their lots.\n"
+    assert capsys.readouterr().out == "The ledger adds up: 3 entries of 3 accounts, proved in 0.0 s.\n"
 
 
 @pytest.mark.django_db
@@ -111,8 +111,8 @@ def test_a_balance_that_does_not_add_up_is_named(now, _case, model, change, prob
     factories.customer(first_name="Maria", last_name="Silva")
     give(now)
     model.objects.update(**change)
-    assert ledger.verify() == [f"Maria Silva: {problem}"]
-    with pytest.raises(CommandError, match="1 accounts do not add up."):
+    assert f"Maria Silva: {problem}" in ledger.verify()
+    with pytest.raises(CommandError, match="found in the ledger."):
         call_command("verify_ledger")
     assert problem in capsys.readouterr().err
 

@@ -162,9 +162,12 @@ def test_a_return_takes_the_orders_own_points_then_the_newest(now):
 
     assert [returned(order, 5, "return:1", now), returned(order, 5, "return:1", now)] == [1, 0]
     assert left(who) == [30, 15, 20]
-    assert returned(order, 40, "return:2", now) == 1
-    assert (left(who), holds(who)) == ([25, 0, 0], (25, 0))
-    assert list(Lot.objects.order_by("pk").values_list("state", flat=True)) == ["active", "cancelled", "cancelled"]
+    ledger.activate(now + DAY)
+    spend(who, 40, "till:1", now + DAY)
+    assert left(who) == [0, 15, 10]
+    assert returned(other, 20, "return:2", now + DAY) == 1
+    assert (left(who), holds(who)) == ([0, 5, 0], (5, 0))
+    assert list(Lot.objects.order_by("pk").values_list("state", flat=True)) == ["spent", "active", "cancelled"]
 
 
 def test_what_a_return_cannot_take_is_owed_and_paid_by_what_comes_next(now):

@@ -1,17 +1,32 @@
+from time import perf_counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
 
-from rewards import ledger
-from rewards.models import Account
+from loyaltyflow.words import number
+from rewards.ledger.checks import CHECKS
+from rewards.ledger.proof import checked, kept
 
 
 class Command(BaseCommand):
-    help = "Prove that every points balance equals the sum of its entries and what is left of its lots."
+    help = "Prove the whole points ledger: every entry, lot and balance. Ends with 1 if something does not add up."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if problems := ledger.verify():
-            for problem in problems:
-                self.stderr.write(problem)
-            raise CommandError(f"{len(problems):,} accounts do not add up.")
-        self.stdout.write(f"All {Account.objects.count():,} balances equal their entries and their lots.")
+        started = perf_counter()
+        problems: list[str] = []
+        with tqdm(total=len(CHECKS), unit=" checks", leave=False) as bar:
+            for name, found in checked():
+                problems += found
+                bar.set_description(name)
+                bar.update()
+        proof = kept(timezone.now(), perf_counter() - started, problems)
+        for problem in problems:
+            self.stderr.write(problem)
+        if problems:
+            raise CommandError(f"{number(len(problems), 'problem')} found in the ledger.")
+        self.stdout.write(
+            f"The ledger adds up: {number(proof.entries, 'entry', 'entries')} of "
+            f"{number(proof.accounts, 'account')}, proved in {proof.seconds:,.1f} s."
+        )

@@ -1,0 +1,184 @@
+"""What must be true of the whole ledger. Each check is one SELECT of what is wrong, a sentence a row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that must be true; `sql` selects a sentence for each case in which it is not."""
+
+    name: str
+    sql: str
+
+
+NAME = "coalesce(nullif(trim(customer.first_name || ' ' || customer.last_name), ''), customer.email, customer.id::text)"
+
+BALANCES = Check(
+    "balances",
+    f"""
+    SELECT {NAME} || ': the balance is ' || account.balance || ', the entries add up to ' || coalesce(moved.points, 0)
+        || ' and ' || coalesce(lots.points, 0) - account.owed || ' are left in lots.'
+    FROM rewards_account AS account JOIN store_customer AS customer ON customer.id = account.customer_id
+    LEFT JOIN (SELECT customer_id, sum(points) AS points FROM rewards_entry GROUP BY 1) AS moved USING (customer_id)
+    LEFT JOIN (SELECT customer_id, sum(remaining) AS points FROM rewards_lot GROUP BY 1) AS lots USING (customer_id)
+    WHERE account.balance <> coalesce(moved.points, 0)
+    OR account.balance <> coalesce(lots.points, 0) - account.owed
+    """,
+)
+DEBTS = Check(
+    "debts",
+    f"""
+    SELECT {NAME} || ': ' || account.owed || ' points are owed, and the entries say '
+        || coalesce(drawn.points, 0) || '.'
+    FROM rewards_account AS account JOIN store_customer AS customer ON customer.id = account.customer_id
+    LEFT JOIN (
+        SELECT entry.customer_id, sum(draw.points) AS points
+        FROM rewards_draw AS draw JOIN rewards_entry AS entry ON entry.id = draw.entry_id
+        WHERE draw.lot_id IS NULL GROUP BY 1
+    ) AS drawn USING (customer_id)
+    WHERE account.owed <> coalesce(drawn.points, 0)
+    """,
+)
+ACCOUNTS = Check(
+    "accounts",
+    """
+    SELECT DISTINCT 'Customer ' || entry.customer_id || ' has points entries but no account.'
+    FROM rewards_entry AS entry
+    WHERE NOT EXISTS (SELECT FROM rewards_account AS account WHERE account.customer_id = entry.customer_id)
+    """,
+)
+ENTRIES = Check(
+    "entries",
+    """
+    SELECT 'Entry ' || entry.id || ' moves ' || entry.points || ' points, its lot and draws '
+        || coalesce(lot.points, 0) - coalesce(drawn.points, 0) || '.'
+    FROM rewards_entry AS entry LEFT JOIN rewards_lot AS lot ON lot.entry_id = entry.id
+    LEFT JOIN (SELECT entry_id, sum(points) AS points FROM rewards_draw GROUP BY 1) AS drawn
+        ON drawn.entry_id = entry.id
+    WHERE entry.points <> coalesce(lot.points, 0) - coalesce(drawn.points, 0)
+    OR lot.customer_id <> entry.customer_id
+    """,
+)
+LOTS = Check(
+    "lots",
+    """
+    SELECT 'Lot ' || lot.entry_id || ' has ' || lot.remaining || ' points left of ' || lot.points || ', but '
+        || coalesce(drawn.points, 0) || ' were drawn from it.'
+    FROM rewards_lot AS lot
+    LEFT JOIN (SELECT lot_id, sum(points) AS points FROM rewards_draw WHERE lot_id IS NOT NULL GROUP BY 1) AS drawn
+        ON drawn.lot_id = lot.entry_id
+    WHERE lot.remaining <> lot.points - coalesce(drawn.points, 0) OR lot.remaining < 0 OR lot.remaining > lot.points
+    """,
+)
+ONLY_ADDED = Check(
+    "only added",
+    """
+    SELECT 'The table ' || wanted.name || ' can be changed: its trigger that refuses it is missing or switched off.'
+    FROM unnest(ARRAY['rewards_entry', 'rewards_draw']) AS wanted (name)
+    WHERE (
+        SELECT count(*) FROM pg_trigger AS guard
+        WHERE guard.tgrelid = wanted.name::regclass AND guard.tgenabled = 'O'
+        AND (guard.tgname LIKE 'pgtrigger\\_only\\_added\\_%%' OR guard.tgname LIKE 'pgtrigger\\_never\\_emptied\\_%%')
+    ) < 2
+    """,
+)
+EARNED_ONCE = Check(
+    "earned once",
+    """
+    SELECT 'Order ' || order_id || ' earned points ' || count(*) || ' times by rule ' || (rule ->> 'rule') || '.'
+    FROM rewards_entry WHERE kind = 'earn' AND order_id IS NOT NULL
+    GROUP BY order_id, rule ->> 'rule' HAVING count(*) > 1
+    """,
+)
+TAKEN_BACK = Check(
+    "taken back",
+    """
+    SELECT 'Of order ' || order_id || ' ' || -sum(points) FILTER (WHERE kind = 'refund_reversal')
+        || ' points were taken back, and it brought ' || coalesce(sum(points) FILTER (WHERE kind = 'earn'), 0) || '.'
+    FROM rewards_entry WHERE kind IN ('earn', 'refund_reversal') AND order_id IS NOT NULL
+    GROUP BY order_id HAVING sum(points) < 0
+    """,
+)
+GIVEN_BACK = Check(
+    "given back",
+    """
+    SELECT 'Entry ' || spent.id || ' took ' || -spent.points || ' points, and ' || sum(back.points)
+        || ' were given back.'
+    FROM rewards_entry AS back JOIN rewards_entry AS spent ON spent.id = back.reverses_id
+    WHERE back.kind = 'redeem_reversal' GROUP BY spent.id HAVING sum(back.points) > -spent.points
+    """,
+)
+TRANSFERS = Check(
+    "transfers",
+    """
+    SELECT 'Entry ' || sent.id || ' sent ' || -sent.points || ' points, and '
+        || coalesce(received.points, 0) || ' came in.'
+    FROM rewards_entry AS sent LEFT JOIN rewards_entry AS received
+        ON received.reverses_id = sent.id AND received.kind = 'transfer_in'
+    WHERE sent.kind = 'transfer_out' AND coalesce(received.points, 0) <> -sent.points
+    """,
+)
+SPENT_IN_TIME = Check(
+    "spent in time",
+    """
+    SELECT 'Entry ' || entry.id || ' spent points that could not be spent then: they were to be had from '
+        || lot.available_at || ' until ' || coalesce(lot.expires_at::text, 'for ever') || '.'
+    FROM rewards_entry AS entry JOIN rewards_draw AS draw ON draw.entry_id = entry.id AND draw.points > 0
+    JOIN rewards_lot AS lot ON lot.entry_id = draw.lot_id
+    WHERE entry.kind IN ('redeem', 'manual_remove')
+    AND (lot.available_at > entry.occurred_at OR lot.expires_at <= entry.occurred_at)
+    """,
+)
+USED_ONCE = Check(
+    "used once",
+    """
+    SELECT 'Voucher ' || voucher.code || ' may be used once and was used ' || count(*) || ' times.'
+    FROM rewards_redemption AS used JOIN rewards_voucher AS voucher ON voucher.id = used.voucher_id
+    WHERE used.reversed_at IS NULL AND voucher.uses_allowed = 1 GROUP BY voucher.id HAVING count(*) > 1
+    """,
+)
+VOUCHERS_COUNTED = Check(
+    "vouchers counted",
+    """
+    SELECT 'Voucher ' || voucher.code || ' counts ' || voucher.uses || ' uses, and there are '
+        || coalesce(used.times, 0) || '.'
+    FROM rewards_voucher AS voucher LEFT JOIN (
+        SELECT voucher_id, count(*) AS times FROM rewards_redemption WHERE reversed_at IS NULL GROUP BY 1
+    ) AS used ON used.voucher_id = voucher.id
+    WHERE voucher.uses <> coalesce(used.times, 0)
+    """,
+)
+DISCOUNTS_COUNTED = Check(
+    "discounts counted",
+    """
+    SELECT 'The discount ' || discount.name || ' counts ' || discount.uses || ' uses, and there are '
+        || coalesce(used.times, 0) || '.'
+    FROM rewards_discount AS discount LEFT JOIN (
+        SELECT discount_id, count(*) AS times FROM rewards_redemption WHERE reversed_at IS NULL GROUP BY 1
+    ) AS used ON used.discount_id = discount.id
+    WHERE discount.uses <> coalesce(used.times, 0)
+    """,
+)
+
+CHECKS: list[Check] = [
+    BALANCES,
+    DEBTS,
+    ACCOUNTS,
+    ENTRIES,
+    LOTS,
+    ONLY_ADDED,
+    EARNED_ONCE,
+    TAKEN_BACK,
+    GIVEN_BACK,
+    TRANSFERS,
+    SPENT_IN_TIME,
+    USED_ONCE,
+    VOUCHERS_COUNTED,
+    DISCOUNTS_COUNTED,
+]
+
+
+def also(checks: Iterable[Check]) -> None:
+    """Prove these with the ledger, too; called once, where they are defined."""
+    CHECKS.extend(check for check in checks if check not in CHECKS)
