@@ -16,7 +16,7 @@ from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
-from rewards import earning, endings, standings
+from rewards import earning, endings, ledger, standings
 from segments import refresh
 from workflows import engine
 

@@ -12,8 +12,6 @@ from loyaltyflow.sql import append_only
 from loyaltyflow.store.models import Customer, Order
 
 
-
-
 class Account(models.Model):
     """A customer's points, as the ledger adds up to."""
 

@@ -376,7 +376,7 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_customers(now
         assert standings.settle(now) == {"reached": people}
 
     assert Entry.objects.filter(kind=Entry.Kind.TIER_BONUS).count() == people
-    assert len(captured) == 18
+    assert len(captured) == 20
 
 
 @seen_after_commit

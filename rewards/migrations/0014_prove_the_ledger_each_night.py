@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0008_keep_the_ledger_as_it_is'),
+        ('rewards', '0013_give_each_kind_of_earning_rule_its_own_columns'),
     ]
 
     operations = [
