@@ -1,7 +1,7 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import connections, models, transaction
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
@@ -56,7 +56,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Pending messages whose time has come."""
         return self.filter(status=Message.Status.PENDING, due_at__lte=now)
 
-    def reasons_not_to_send(self, channel: str, address: str) -> "MessageQuerySet":
+    def reasons_not_to_send(self, channel: str, address: str, now: datetime) -> "MessageQuerySet":
         """Each with `to`, where it would go, and `refusal`, the reason why it must not go there now, or "".
 
         The customer's latest word counts, whenever it was given. `address` leads to where the channel writes.
@@ -74,6 +74,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
                 When(
                     marketing & (Q(word=None) | ~Q(word=Consent.Status.OPTED_IN)), then=Value(Message.Reason.NO_CONSENT)
                 ),
+                *(When(is_pointless(now), then=Value(reason)) for reason, is_pointless in Message.pointless.items()),
                 default=Value(""),
                 output_field=models.CharField(),
             ),
@@ -132,6 +133,10 @@ class Message(models.Model):
         SUPPRESSED = "suppressed", "Address is suppressed"
         RENDER_ERROR = "render_error", "The template could not be filled in"
         STOPPED = "stopped", "Stopped by staff"
+        VOUCHER_GONE = "voucher_gone", "The voucher was used or is over"
+
+    # Reason → which messages have no point any more at a moment, as an app above sees it.
+    pointless: ClassVar[dict[str, Callable[[datetime], Q]]] = {}
 
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="messages", db_index=False)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="messages", db_index=False)

@@ -23,7 +23,7 @@ from .channels import Channel
 from .channels.base import Connection, Outgoing, Unreachable
 from .emails import EmailTemplate
 from .messages import Claimed, Message, Outcome
-from .render import NotRendered, links, render, templates, values_of, variables
+from .render import NotRendered, links, render, rows_of, templates, values_of, variables
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +153,7 @@ def claim(channel: Channel, now: datetime) -> tuple[list[Claimed], int]:
     with transaction.atomic():
         due = Message.objects.due(now).filter(channel=channel.name).order_by("due_at")
         locked = due.select_for_update(skip_locked=True, of=("self",))
-        asked = locked.reasons_not_to_send(channel.name, channel.address)
+        asked = locked.reasons_not_to_send(channel.name, channel.address, now)
         for row in asked.values_list(*fields)[:CLAIM]:
             message, refusal = Claimed(*row[:-1]), row[-1]
             if refusal or not channel.is_address(message.address):
@@ -219,8 +219,9 @@ def _filled_in(claimed: list[Claimed], now: datetime) -> Iterator[Outgoing | Out
     """Each message with what it says, or blocked because its template cannot be filled in."""
     parts = templates(message.template for message in claimed)
     values = values_of(parts.values(), (message.customer for message in claimed), now)
+    rows = rows_of(parts.values(), (message.values for message in claimed), now)
     for message in claimed:
-        known = variables(values, message.customer, message.values, links(message.id))
+        known = variables(values, message.customer, message.values, links(message.id), rows)
         try:
             yield Outgoing(message, render(parts[message.template], known))
         except NotRendered as error:

@@ -13,7 +13,7 @@ from loyaltyflow.store.models import Customer, StoreSettings
 from .channels.mailbox import file_of
 from .emails import EmailTemplate
 from .messages import Message
-from .render import CompiledTemplate, NotRendered, Rendered, compiled, render, values_of, variables
+from .render import CompiledTemplate, NotRendered, Rendered, compiled, render, rows_of, values_of, variables
 from .tokens import token
 
 NOWHERE = {"click": "#", "open": "data:,", "unsubscribe": "#"}
@@ -75,7 +75,8 @@ def _shown(part: CompiledTemplate, customer: int, own: dict[str, object]) -> str
 
 def _filled_in(part: CompiledTemplate, customer: int, own: dict[str, object]) -> Rendered:
     now = StoreSettings.load().local(timezone.now())
-    return render(part, variables(values_of([part], [customer], now), customer, own, NOWHERE))
+    rows = rows_of([part], [own], now)
+    return render(part, variables(values_of([part], [customer], now), customer, own, NOWHERE, rows))
 
 
 def _own_values(template: EmailTemplate, part: CompiledTemplate) -> dict[str, object]:

@@ -15,7 +15,7 @@ from .emails import EmailTemplate, Link
 from .language import ADDRESS, HTML, TEXT, LiquidError, Part, UndefinedError, encoded, parse
 from .messages import Message
 from .tokens import token
-from .values import Known, Values, values_for
+from .values import Known, Values, values_for, values_of_rows
 
 SPACES = str.maketrans(dict.fromkeys([*range(32), 0x7F, 0x85, 0x2028, 0x2029], " "))
 
@@ -69,6 +69,11 @@ def values_of(parts: Iterable[CompiledTemplate], customers: Iterable[int], now: 
     return values_for(prefixes, list(set(customers)), now)
 
 
+def rows_of(parts: Iterable[CompiledTemplate], messages: Iterable[dict[str, Any]], now: datetime) -> dict[str, Known]:
+    """Prefix → row → values, for the rows that the messages name and their templates speak of."""
+    return values_of_rows({prefix for part in parts for prefix in part.prefixes}, messages, now)
+
+
 @lru_cache(maxsize=1)
 def _addresses(site: str) -> tuple[str, str, str]:
     names = ("messaging:click", "messaging:open", "messaging:unsubscribe")
@@ -83,9 +88,16 @@ def links(message: int) -> dict[str, str]:
     return {"click": f"{click}{mark}/", "open": f"{opened}{mark}", "unsubscribe": f"{unsubscribe}{mark}"}
 
 
-def variables(values: dict[str, Known], customer: int, message: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
-    """Everything that a template may say to one customer in one message."""
+def variables(
+    values: dict[str, Known],
+    customer: int,
+    message: dict[str, Any],
+    own: dict[str, str],
+    rows: dict[str, Known] | None = None,
+) -> dict[str, Any]:
+    """Everything that a template may say to one customer in one message; of `rows`, only what the message names."""
     known: dict[str, Any] = {prefix: every.get(customer, {}) for prefix, every in values.items()}
+    known |= {prefix: every.get(message[prefix], {}) for prefix, every in (rows or {}).items() if prefix in message}
     known["message"] = message
     known["links"] = own
     return known
@@ -120,7 +132,8 @@ def address_of(link: Link, message: Message, now: datetime) -> str:
     template = parse(link.url, ADDRESS)
     prefixes = {str(name) for name in template.analyze().globals} & set(Values.registry)
     values = values_for(prefixes, [message.customer_id], now)
-    known = variables(values, message.customer_id, message.values, links(message.pk))
+    rows = values_of_rows(prefixes, [message.values], now)
+    known = variables(values, message.customer_id, message.values, links(message.pk), rows)
     try:
         return template.fill_in(encoded(known))
     except LiquidError:

@@ -19,6 +19,8 @@ class Values:
     prefix: ClassVar[str]
     names: ClassVar[dict[str, str]] = {}
     takes_any_name: ClassVar[bool] = False
+    # Whether a message may name, under the prefix, the row that it speaks of; else they are the customer's.
+    is_of_rows: ClassVar[bool] = False
     registry: ClassVar[dict[str, type["Values"]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -27,6 +29,10 @@ class Values:
     def for_customers(self, ids: Sequence[int], now: datetime) -> Known:
         """Customer id → name → plain value, in one statement however many ids there are."""
         raise NotImplementedError(f"{type(self).__name__} must define for_customers(ids, now).")
+
+    def for_rows(self, ids: Sequence[int], now: datetime) -> Known:
+        """Row → name → plain value, in one statement, where messages name the rows that they speak of."""
+        raise NotImplementedError(f"{type(self).__name__} must define for_rows(ids, now).")
 
 
 class CustomerValues(Values):
@@ -110,3 +116,13 @@ def known_names() -> dict[str, str]:
 def values_for(prefixes: Iterable[str], ids: Sequence[int], now: datetime) -> dict[str, Known]:
     """Prefix → customer id → values, with one statement for each prefix that reads the database."""
     return {prefix: Values.registry[prefix]().for_customers(ids, now) for prefix in sorted(prefixes)}
+
+
+def values_of_rows(prefixes: Iterable[str], named: Iterable[dict[str, Any]], now: datetime) -> dict[str, Known]:
+    """Prefix → row → values, for the rows that the values of messages name."""
+    kinds = {prefix: Values.registry[prefix] for prefix in prefixes}
+    asked = {prefix: set[int]() for prefix, kind in kinds.items() if kind.is_of_rows}
+    for values in named:
+        for prefix, ids in asked.items():
+            ids.update({values[prefix]} if values.get(prefix) else ())
+    return {prefix: kinds[prefix]().for_rows(sorted(ids), now) if ids else {} for prefix, ids in asked.items()}

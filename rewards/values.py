@@ -1,13 +1,19 @@
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
+from django.db.models import BigIntegerField, Exists, OuterRef, Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from loyaltyflow.store.models import StoreSettings
+from messaging.models import Message
 from messaging.values import Known, Values
 
-from .models import Account, Entry
+from .models import Account, Entry, Voucher
+from .vouchers import VoucherQuerySet
 
 
 class PointsValues(Values):
@@ -28,6 +34,45 @@ class PointsValues(Values):
         for pk, points in Entry.objects.last_gifts(ids).values_list("customer_id", "points"):
             known[pk] |= _said("gift", "gift_worth", points, store)
         return known
+
+
+class VoucherValues(Values):
+    """A voucher of the customer: in a workflow the one that it gave last, else the newest that can be used."""
+
+    prefix = "voucher"
+    is_of_rows = True
+    names = {
+        "code": "The voucher's code, such as CLUB-4HW9D-7KX2M",
+        "title": "What it is for, such as $10.00 off your next purchase",
+        "expires": "The last day on which it can be used, such as November 28, 2026",
+    }
+
+    def for_customers(self, ids: Sequence[int], now: datetime) -> Known:
+        usable = Voucher.objects.usable(now).filter(customer__any=ids)
+        return _told(usable.order_by("customer", "-assigned_at", "-pk").distinct("customer"), "customer_id")
+
+    def for_rows(self, ids: Sequence[int], now: datetime) -> Known:
+        return _told(Voucher.objects.filter(pk__any=ids), "pk")
+
+
+def _told(vouchers: VoucherQuerySet, by: str) -> Known:
+    store = StoreSettings.load()
+    known: Known = {}
+    for row, code, title, ends in vouchers.values_list(by, "code", "discount__title", "expires_at"):
+        known[row] = {"code": code, "title": title}
+        if ends:
+            last_day = store.local(ends - timedelta(microseconds=1)).date()
+            known[row]["expires"] = format_date(last_day, "long", locale=store.locale)
+    return known
+
+
+def _is_gone(now: datetime) -> Q:
+    """Which messages speak of a voucher that can no longer be used."""
+    told = Cast(KeyTextTransform("voucher", OuterRef("values")), BigIntegerField())
+    return Q(values__voucher__gt=0) & ~Q(Exists(Voucher.objects.usable(now).filter(pk=told)))
+
+
+Message.pointless[Message.Reason.VOUCHER_GONE] = _is_gone
 
 
 def _said(amount: str, worth: str, points: int, store: StoreSettings) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from messaging.models import Campaign
 
-from .paths import problems_of
+from .paths import problems_of, warnings_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -213,6 +213,10 @@ class Revision(models.Model):
         """What keeps it from going live, each as a sentence that says what to do."""
         goal = [] if self.workflow.goal else ["The workflow has no goal. Say in a sentence what it should achieve."]
         return goal + problems_of(list(self.steps().values()))
+
+    def warnings(self) -> list[str]:
+        """What had better be changed before it goes live, each as a sentence."""
+        return warnings_of(list(self.steps().values()))
 
     def copy_steps_to(self, draft: "Revision") -> None:
         """Write the same nodes, conditions and edges into the draft."""

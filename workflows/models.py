@@ -1,6 +1,6 @@
 """When: the graph that staff draw, and the customers who walk through it."""
 
-from .conditions import BoughtSince, GotMessage, InWorkflow, VisitedPageSince
+from .conditions import BoughtSince, GotMessage, InWorkflow, VisitedPageSince, VoucherUnused
 from .enrolments import Enrolment, Step
 from .graph import Edge, Revision, Workflow
 from .nodes import Node
@@ -16,6 +16,7 @@ __all__ = [
     "Revision",
     "Step",
     "VisitedPageSince",
+    "VoucherUnused",
     "Workflow",
     "workflows_naming",
 ]

@@ -1,9 +1,61 @@
 """What may be wrong with the ways through a revision."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .nodes.base import Node
+
+
+class Flow:
+    """The steps of a revision without loops, and the ways between them (with their edges loaded)."""
+
+    def __init__(self, nodes: list["Node"]) -> None:
+        self.by_id = {node.pk: node for node in nodes}
+        self.ways = _ways(nodes)
+
+    def latest_from_start(self, now: datetime) -> dict[int, datetime]:
+        """Each step's id and the latest moment at which it acts for those who enter at `now`."""
+        starts = [node for node in self.by_id.values() if node.is_trigger]
+        return {node.pk: at for node, at in self.after(starts[0], now)} if starts else {}
+
+    def after(self, node: "Node", at: datetime) -> Iterator[tuple["Node", datetime]]:
+        """Every step that comes after the node, and the latest moment at which it acts for those who leave it then."""
+        latest = {node.pk: at}
+        for pk in self._in_order(node.pk):
+            for target in self.ways[pk]:
+                acts = self.by_id[target].due(latest[pk])
+                latest[target] = max(acts, latest.get(target, acts))
+        del latest[node.pk]
+        return ((self.by_id[pk], moment) for pk, moment in latest.items())
+
+    def _in_order(self, start: int) -> list[int]:
+        """The steps that one comes to from the start, each before those that come after it."""
+        seen: set[int] = set()
+        order: list[int] = []
+
+        def visit(pk: int) -> None:
+            seen.add(pk)
+            for target in self.ways[pk]:
+                if target not in seen:
+                    visit(target)
+            order.append(pk)
+
+        visit(start)
+        return order[::-1]
+
+
+def warnings_of(nodes: list["Node"]) -> list[str]:
+    """What had better be changed in the ways through the nodes although it is no fault, each as a sentence."""
+    if _on_a_loop({node.pk: node for node in nodes}, _ways(nodes)):
+        return []
+    flow = Flow(nodes)
+    return [warning for node in nodes for warning in node.warnings_in(flow)]
+
+
+def _ways(nodes: list["Node"]) -> dict[int, list[int]]:
+    return {node.pk: [edge.target_id for edge in node.edges.all() if edge.outlet in node.outlets] for node in nodes}
 
 
 def problems_of(nodes: list["Node"]) -> list[str]:
@@ -13,10 +65,12 @@ def problems_of(nodes: list["Node"]) -> list[str]:
     if len(triggers) != 1:
         found = f"has {len(triggers)} starts: keep one of them" if triggers else "has no start: add one"
         return [f"The workflow {found}. It must start in exactly one way.", *own]
-    ways = {node.pk: [edge.target_id for edge in node.edges.all() if edge.outlet in node.outlets] for node in nodes}
+    ways = _ways(nodes)
     trigger, by_id = triggers[0], {node.pk: node for node in nodes}
     if loop := _on_a_loop(by_id, ways):
         return [f"“{loop}” leads back to itself. Lead that way to a later step or to an end.", *own]
+    flow = Flow(nodes)
+    own += [problem for node in nodes for problem in node.problems_in(flow)]
     return [*_unreached(trigger, nodes, ways), *own, *_unannounced(by_id, ways)]
 
 

@@ -18,6 +18,7 @@ from segments.models import Segment
 from ..asked import Asked
 from ..graph import Revision
 from ..nodes import Node
+from ..nodes.assign_voucher import AssignVoucher
 from ..nodes.if_ import If
 from ..nodes.send_email import SendEmail
 
@@ -65,7 +66,8 @@ class StepTree(Owner):
         """Of steps only the others of the same revision."""
         others = self.step.revision.nodes.exclude(pk=self.step.pk)
         mails = SendEmail.objects.filter(revision=self.step.revision_id)
-        of_the_revision = {"workflows.node": others, "workflows.sendemail": mails}
+        gifts = AssignVoucher.objects.filter(revision=self.step.revision_id)
+        of_the_revision = {"workflows.node": others, "workflows.sendemail": mails, "workflows.assignvoucher": gifts}
         return self.among(kind, {"segments.segment": Segment.objects.shown(), **of_the_revision, **self.always})
 
 

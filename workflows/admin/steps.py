@@ -33,7 +33,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         others = Node.objects.filter(revision=known).exclude(pk=self.instance.pk)
         after = {edge.outlet: edge.target_id for edge in self.instance.edges.all()} if self.instance.pk else {}
         for outlet in self.instance.outlets:
-            field = self.fields.get(f"after_{outlet}")
+            field = self.fields.get(_field(outlet))
             if isinstance(field, forms.ModelChoiceField):
                 field.queryset = others
                 field.initial = after.get(outlet)
@@ -69,7 +69,7 @@ class StepAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Node | None = None, change: bool = False, **kwargs: Any) -> Any:
         """A form with one more field for each outlet: the next step."""
-        fields = {f"after_{outlet}": _after(outlet) for outlet in self.model.outlets}
+        fields = {_field(outlet): _after(outlet) for outlet in self.model.outlets}
         kwargs["form"] = type("StepForm", (StepForm,), fields)
         kwargs["fields"] = [each for each in self.get_fields(request, obj) if each not in fields]
         return super().get_form(request, obj, change, **kwargs)
@@ -77,7 +77,7 @@ class StepAdmin(ModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Node | None = None) -> list[str]:
         skipped = {"id", "polymorphic_ctype", "node_ptr", "name", "revision", *_asked(self.model)}
         own = [field.name for field in self.model._meta.fields if field.name not in skipped]
-        return [*own, *(f"after_{outlet}" for outlet in self.model.outlets), "name", "revision"]
+        return [*own, *(_field(outlet) for outlet in self.model.outlets), "name", "revision"]
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """The revision is known from the link and is not asked for."""
@@ -95,7 +95,7 @@ class StepAdmin(ModelAdmin):
         """Connect the step to those that were chosen to come after it."""
         super().save_related(request, form, formsets, change)
         for outlet in form.instance.outlets:
-            if target := form.cleaned_data.get(f"after_{outlet}"):
+            if target := form.cleaned_data.get(_field(outlet)):
                 form.instance.leads_to(target, outlet)
             else:
                 Edge.objects.filter(source=form.instance, outlet=outlet).delete()
@@ -132,6 +132,11 @@ def _asked(kind: type[Node]) -> list[str]:
     """The fields of the type that hold a condition of its own."""
     own = [field for field in kind._meta.concrete_fields if isinstance(field, models.OneToOneField)]
     return [field.name for field in own if issubclass(field.related_model, Condition)]
+
+
+def _field(outlet: str) -> str:
+    """What the form calls the step that comes after the outlet."""
+    return f"after_{outlet.replace(' ', '_')}"
 
 
 def _after(outlet: str) -> forms.ModelChoiceField:  # type: ignore[type-arg]

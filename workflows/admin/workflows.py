@@ -196,13 +196,14 @@ def _say(request: HttpRequest, is_done: bool, sentence: str) -> None:
 
 
 def _editions(workflow: Workflow) -> list[dict[str, Any]]:
-    """The revisions to show, the draft first, each with its outline and, for a draft, what keeps it from going live."""
+    """The revisions to show, the draft first, each with its outline and, for a draft, what stands against it."""
     shown = workflow.revisions.exclude(status=Revision.Status.RETIRED)
     return [
         {
             "revision": revision,
             "lines": outline(revision),
             "problems": revision.problems() if revision.status == Revision.Status.DRAFT else [],
+            "warnings": revision.warnings() if revision.status == Revision.Status.DRAFT else [],
         }
         for revision in shown
     ]

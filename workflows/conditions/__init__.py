@@ -6,7 +6,8 @@ from .bought_since import BoughtSince
 from .got_message import GotMessage
 from .in_workflow import InWorkflow
 from .visited_page_since import VisitedPageSince
+from .voucher_unused import VoucherUnused
 
 import_all(__name__, __path__)
 
-__all__ = ["BoughtSince", "GotMessage", "InWorkflow", "VisitedPageSince"]
+__all__ = ["BoughtSince", "GotMessage", "InWorkflow", "VisitedPageSince", "VoucherUnused"]

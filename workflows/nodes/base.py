@@ -12,6 +12,7 @@ from loyaltyflow.store.models import Customer
 from segments.conditions.base import Explanation
 
 from ..graph import Edge, Revision
+from ..paths import Flow
 
 if TYPE_CHECKING:
     from ..enrolments import EnrolmentQuerySet
@@ -90,6 +91,18 @@ class Node(PolymorphicModel):
             for outlet in self.outlets
             if outlet not in connected
         ]
+
+    def problems_in(self, flow: Flow) -> list[str]:
+        """What keeps the workflow from going live, seen from this step with all that stand before and after it."""
+        return []
+
+    def warnings_in(self, flow: Flow) -> list[str]:
+        """What had better be changed, though it is no fault, seen from this step with all the others."""
+        return []
+
+    def mentions(self) -> frozenset[str]:
+        """The prefixes of the variables that the step tells the customer, such as voucher."""
+        return frozenset()
 
     def due(self, now: datetime) -> datetime:
         """When the node acts on those who arrive at `now`."""

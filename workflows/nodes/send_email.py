@@ -1,9 +1,13 @@
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import models
+from django.db.models import OuterRef, Subquery
 
 from messaging import outbox
 from messaging.models import EmailTemplate
+from messaging.render import compiled
+from rewards.models import Voucher
 
 from .base import Batch, Node
 
@@ -46,5 +50,18 @@ class SendEmail(Node):
             customer="customer_id",
             visit="pk",
             due_at=batch.now,
+            values=self._values(),
         )
         yield "next", batch.ids
+
+    def mentions(self) -> frozenset[str]:
+        return compiled(self.template.pk, self.template.updated_at).prefixes
+
+    def _values(self) -> dict[str, Any]:
+        """The voucher that this walk brought last, if the e-mail speaks of one: no other will do."""
+        if "voucher" not in self.mentions():
+            return {}
+        mine = Voucher.objects.filter(
+            workflow=OuterRef("workflow"), customer=OuterRef("customer"), assigned_at__gte=OuterRef("entered_at")
+        )
+        return {"voucher": Subquery(mine.order_by("-assigned_at", "-pk").values("pk")[:1])}
