@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('rewards', '0011_take_in_files_of_codes'),
         ('segments', '0005_choose_what_tills_are_told'),
-        ('workflows', '0002_fill_segments_and_ask_for_workflows_and_pages'),
+        ('workflows', '0003_cap_the_points_that_a_step_gives'),
     ]
 
     operations = [
