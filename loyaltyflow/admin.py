@@ -29,6 +29,7 @@ STAGES = {
     "earning.settle": "Points",
     "ledger.lapse": "Points that wait or expire",
     "vouchers.expire": "Vouchers",
+    "holds.end": "Holds of tills",
     "segments.refresh": "Segments",
     "engine.enrol": "Entering workflows",
     "engine.advance": "Workflow steps",

@@ -17,6 +17,7 @@ from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
 from rewards import earning, endings, ledger, standings
+from rewards.till import holds
 from segments import refresh
 from workflows import engine
 
@@ -48,6 +49,7 @@ STAGES = (
     Stage("ledger.lapse", ledger.lapse),
     Stage("tiers.settle", standings.settle, needs=("earning.settle",)),
     Stage("vouchers.expire", endings.expire),
+    Stage("holds.end", holds.end),
     Stage("segments.refresh", refresh.refresh),
     Stage("engine.enrol", engine.enrol, needs=("segments.refresh",)),
     Stage("engine.advance", engine.advance, needs=("segments.refresh",)),

@@ -30,6 +30,7 @@ class Facts:
     tier: int | None = None
     early_hours: int = 0  # by which the tier may use discounts before others
     segments: frozenset[int] = frozenset()  # of those asked for, the ones that the customer belongs to at this moment
+    held: frozenset[int] = frozenset()  # vouchers that a till keeps for the customer: who may have them was asked then
     used: dict[int, int] = field(default_factory=dict)  # discount → how often the customer used it
     funds: dict[int, Decimal] = field(default_factory=dict)  # budget → what is left of it, for this customer
     last_uses: dict[int, Redemption] = field(default_factory=dict)  # voucher → its last use

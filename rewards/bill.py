@@ -35,6 +35,9 @@ class Reason(TextChoices):
     INSUFFICIENT_POINTS = "insufficient_points", "Not enough points"
     PROGRAMME_INACTIVE = "programme_inactive", "The programme is switched off"
     LOCKED_BY_OTHER_TILL = "locked_by_other_till", "Held at another till"
+    NUMBER_TAKEN = "number_taken", "The number is another one's"
+    ORDER_CLOSED = "order_closed", "The order was cancelled or refunded"
+    REFUND_TOO_LARGE = "refund_too_large", "More than is left to pay back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,14 @@ def checked(
 
 def must_be_allowed(claim: Claim, bill: Bill, known: Facts) -> None:
     """Raise Refused with the first reason that is against the claim, whatever else is on the bill."""
-    for refusal in _reasons(claim, bill, known):
-        raise Refused(replace(refusal, code=claim.code))
+    if refusal := against(claim, bill, known):
+        raise Refused(refusal)
+
+
+def against(claim: Claim, bill: Bill | None, known: Facts) -> Refusal | None:
+    """The first reason that is against the claim on the bill, or without one, on any bill; None if there is none."""
+    refusal = next(_reasons(claim, bill, known), None)
+    return replace(refusal, code=claim.code) if refusal else None
 
 
 def must_combine(claim: Claim, others: Sequence[Claim]) -> None:
@@ -77,22 +83,24 @@ def _within_budget(claim: Claim, off: Off, bill: Bill, funds: Mapping[int, Decim
     raise Refused(Refusal(claim.code, Reason.LIMIT_REACHED, said, {"left": str(left)}))
 
 
-def _reasons(claim: Claim, bill: Bill, known: Facts) -> Iterator[Refusal]:
+def _reasons(claim: Claim, bill: Bill | None, known: Facts) -> Iterator[Refusal]:
     """All that is against the claim, the weightiest first."""
     discount, voucher = claim.discount, claim.voucher
     if not known.programme.is_active:
         yield _refusal(Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off.")
     if voucher:
-        yield from _of_voucher(voucher, bill, known)
-        if discount.is_for_next_order and bill.order and voucher.order_id == bill.order:
+        yield from _of_voucher(voucher, known)
+        if discount.is_for_next_order and bill and bill.order and voucher.order_id == bill.order:
             yield _refusal(Reason.SAME_ORDER, "It came with this very order and can be used from the next one on.")
     yield from _of_time(discount, known)
-    yield from _of_customer(discount, known)
+    if voucher is None or voucher.pk not in known.held:
+        yield from _of_customer(discount, known)
     yield from _of_limits(discount, known)
-    yield from _of_bill(discount, bill)
+    if bill:
+        yield from _of_bill(discount, bill)
 
 
-def _of_voucher(voucher: Voucher, bill: Bill, known: Facts) -> Iterator[Refusal]:
+def _of_voucher(voucher: Voucher, known: Facts) -> Iterator[Refusal]:
     """What is against the voucher itself."""
     customer = known.customer.pk if known.customer else None
     if voucher.state == Voucher.State.REVOKED:

@@ -1,7 +1,7 @@
 """Several discounts on one bill: which of them, in which turn, whatever the order in which their codes are typed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from math import prod
@@ -37,13 +37,17 @@ class Judged:
         return max(factors, default=Decimal(1))
 
 
-def judged(claims: Sequence[Claim], bill: Bill, customer_id: int | None, now: datetime) -> Judged:
+def judged(
+    claims: Sequence[Claim], bill: Bill, customer_id: int | None, now: datetime, held: Collection[int] = ()
+) -> Judged:
     """What of the claims can be had on the bill; the same whatever their order. Writes nothing.
+
+    Of the vouchers in `held` it was asked before whether they are for this customer.
 
     If some do not go together, the customer has those that take off most. The number of statements does not depend on
     that of the claims.
     """
-    known = facts(claims, bill.order, customer_id, store().local(now))
+    known = replace(facts(claims, bill.order, customer_id, store().local(now)), held=frozenset(held))
     allowed, refused = [], []
     for claim in sorted(claims, key=lambda each: each.place):
         try:

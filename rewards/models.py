@@ -10,6 +10,7 @@ from .multipliers import Multiplier
 from .points import Account, Draw, Entry, Lot
 from .programme import Programme
 from .proofs import Proof
+from .receipts import Receipt
 from .rules import EarningRule
 from .tiers import Standing, Tier
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
@@ -33,6 +34,7 @@ __all__ = [
     "PointsEarned",
     "Programme",
     "Proof",
+    "Receipt",
     "Redemption",
     "RejectedCode",
     "Spending",

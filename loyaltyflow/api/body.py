@@ -23,14 +23,18 @@ class Body:
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
 
-    def rows(self) -> list[Any]:
-        """The rows of a list, or the single one; raises ParseError for what is not JSON or too much."""
+    def value(self) -> Any:
+        """What is in it; raises ParseError for what is not JSON."""
         try:
-            value = json.loads(self.raw, parse_constant=_refuse)
+            return json.loads(self.raw, parse_constant=_refuse)
         except RecursionError:
             raise ParseError("The body is nested too deeply.") from None
         except ValueError as error:
             raise ParseError(f"The body is not JSON: {error}.") from None
+
+    def rows(self) -> list[Any]:
+        """The rows of a list, or the single one; raises ParseError for what is not JSON or too much."""
+        value = self.value()
         if isinstance(value, dict):
             return [value]
         if not isinstance(value, list):

@@ -2,23 +2,21 @@
 
 import hashlib
 import json
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection
 from django.http import HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
+from loyaltyflow.again import again
 from loyaltyflow.models import Answer, ApiKey
 
 from .body import Body
 from .errors import Busy, InFlight, KeyReused
 
-TRIES = 6  # writers who wait for each other in a circle, or make the same row at once, are sent on again so often
 REPLAYED = "Idempotent-Replayed"
 # Whether nobody else works under the name, and the answer that was given under it. It waits for nobody.
 KNOWN = """
@@ -43,15 +41,12 @@ def once(request: Request, act: Callable[[], Reply]) -> HttpResponse:
     Raises InFlight, KeyReused, or Busy when it still was after all tries.
     """
     api_key, key, fingerprint = cast(ApiKey, request.auth), key_of(request), fingerprint_of(request)
-    for number in range(TRIES):
-        try:
-            return _once(api_key, key, fingerprint, act)
-        except (IntegrityError, OperationalError):
-            time.sleep(random.uniform(0, 0.02) * number)  # noqa: S311
-    raise Busy
+    try:
+        return again(lambda: _once(api_key, key, fingerprint, act))
+    except (IntegrityError, OperationalError):
+        raise Busy from None
 
 
-@transaction.atomic
 def _once(api_key: ApiKey, key: str, fingerprint: str, act: Callable[[], Reply]) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute(KNOWN, [f"{api_key.pk}:{key}", api_key.pk, key])
@@ -63,7 +58,7 @@ def _once(api_key: ApiKey, key: str, fingerprint: str, act: Callable[[], Reply])
             raise KeyReused
         return _response(status, body, {REPLAYED: "true"})
     reply = act()
-    text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(reply.body, separators=(",", ":"))
     Answer.objects.create(api_key=api_key, key=key, fingerprint=fingerprint, status=reply.status, body=text)
     return _response(reply.status, text)
 

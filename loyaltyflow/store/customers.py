@@ -88,6 +88,11 @@ class Customer(models.Model):
     def name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
 
+    def belongs(self, now: datetime) -> bool:
+        """Whether they belong to the loyalty programme at `now`."""
+        has_joined = self.loyalty_joined_at is not None and self.loyalty_joined_at <= now
+        return has_joined and (self.loyalty_left_at is None or self.loyalty_left_at > now)
+
     @staticmethod
     def member_q(now: datetime) -> models.Q:
         """Belongs to the loyalty programme at `now`: has joined and has not left."""

@@ -1,0 +1,84 @@
+"""What a till asks about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from loyaltyflow.store.clock import store
+from loyaltyflow.store.models import Customer, Product
+
+from ..bill import ZERO, Bill, Line, Reason, Refusal, Refused, smallest_coin
+from ..codes import key
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a bill as a till tells it. The amount is for all of the quantity, without tax, before discounts."""
+
+    sku: str
+    quantity: Decimal
+    amount: Decimal
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A bill, who pays it, with which codes and points, and which till asks.
+
+    `source` is the system of the till, in which orders and holds have their numbers; `hold` is such a number.
+    """
+
+    bill: Bill
+    customer: Customer | None = None
+    codes: tuple[str, ...] = ()
+    points: int = 0
+    tax: Decimal = ZERO
+    source: str = "till"
+    till: str = ""
+    hold: str = ""
+
+
+def ask(
+    items: Iterable[Item],
+    now: datetime,
+    *,
+    customer: int | None = None,
+    codes: Iterable[str] = (),
+    points: int = 0,
+    tax: Decimal = ZERO,
+    shipping: Decimal = ZERO,
+    channel: str = "till",
+    store_location: str = "",
+    source: str = "till",
+    till: str = "",
+    hold: str = "",
+) -> Ask:
+    """What is asked, with what is known of products and customer; raises Refused if there is no such customer."""
+    places = smallest_coin(store().currency)
+    bill = Bill(tuple(lines_of(list(items))), now, shipping, store_location, channel, places=places)
+    said = tuple({key(code): code for code in codes}.values())
+    return Ask(bill, person(customer), said, points, tax, source, till, hold)
+
+
+def person(customer: int | None) -> Customer | None:
+    """The customer of that number, None if none is given; raises Refused if there is none."""
+    return None if customer is None else known(customer)
+
+
+def known(customer: int) -> Customer:
+    """The customer of that number; raises Refused if there is none."""
+    found = Customer.objects.filter(pk=customer).first()
+    if found is None:
+        raise Refused(Refusal("customer", Reason.NOT_FOUND, f"There is no customer {customer}. Look them up again."))
+    return found
+
+
+def lines_of(items: list[Item]) -> Iterable[Line]:
+    """The lines of a bill, numbered from 1, with what is known of their products."""
+    columns = ("sku", "pk", "name", "category", "brand")
+    sold = Product.objects.filter(sku__any=[item.sku for item in items])
+    products = {row[0]: row[1:] for row in sold.values_list(*columns)}
+    for number, item in enumerate(items, 1):
+        product, name, category, brand = products.get(item.sku, (None, item.name or item.sku, "", ""))
+        yield Line(number, item.sku, product, name, category, brand, item.quantity, item.amount)

@@ -1,0 +1,157 @@
+"""A purchase at a till: redeemed, written down and earned in one transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from loyaltyflow.store.models import Event, Order, OrderLine, Product
+from loyaltyflow.store.templatetags.figures import money
+
+from .. import earning, ledger
+from ..bill import ZERO, Reason, Refusal, Refused
+from ..earning import Earned
+from ..holds import Hold
+from ..points import Entry
+from ..receipts import Receipt
+from ..redeeming import used
+from . import telling
+from .asking import Ask
+from .quote import Quote, earns, held, in_turn, price, vouchers
+from .refunds import order_event, state, status
+
+
+@dataclass(frozen=True)
+class Sale:
+    """An order as it was written down, what the till is told of it, and the customer's account after it."""
+
+    order: Order
+    told: dict[str, Any]
+    account: ledger.Points
+
+
+def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -> Sale:
+    """The purchase of that number, with all that is redeemed and earned by it.
+
+    Sent again it is the same, and one that was placed is completed if that is said now. Raises Refused, with nothing
+    written, if any code or the points cannot be used, or if the number is another purchase's.
+    """
+    if ask.customer is None:
+        raise Refused(Refusal("customer", Reason.NOT_FOUND, "A purchase needs a customer. Look them up first."))
+    ledger.lock([ask.customer.pk])
+    known = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
+    if known is not None:
+        return _again(known, ask, now, is_completed)
+    hold = held(ask, now)
+    priced = price(ask, vouchers(ask, for_update=True), hold, now)
+    if priced.refusals:
+        raise Refused(priced.refusals[0])
+    order = _written(priced, ask.customer.pk, number, now, is_completed)
+    used(priced.taken, order, ask.customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
+    _spend(priced, order, hold, now)
+    earned = _earned(order, priced.factor, now) if is_completed else earns(priced, now)
+    told = {**telling.told(priced), **telling.earning(earned)}
+    Receipt.objects.create(order=order, asked=_digest(ask), told=told, till=ask.till)
+    return _sale(order, told, now)
+
+
+def _sale(order: Order, told: dict[str, Any], now: datetime) -> Sale:
+    return Sale(order, told, ledger.spendable([order.customer_id], now)[order.customer_id])
+
+
+def _written(priced: Quote, customer: int, number: str, now: datetime, is_completed: bool) -> Order:
+    """The order with its lines, and the events that tell of it."""
+    ask = priced.ask
+    order = Order.objects.create(
+        customer_id=customer,
+        source=ask.source,
+        external_id=number,
+        placed_at=now,
+        completed_at=now if is_completed else None,
+        net=priced.net,
+        discount=priced.discount + priced.worth,
+        tax=ask.tax,
+        shipping=priced.left.shipping,
+        discount_code=next((claim.code for claim, _off in priced.taken), ""),
+        channel=ask.bill.channel,
+        store_location=ask.bill.store_location,
+    )
+    products = _products(ask)
+    OrderLine.objects.bulk_create(
+        OrderLine(
+            order=order,
+            number=line.number,
+            product_id=products[line.sku],
+            quantity=line.quantity,
+            net=line.amount - priced.off_lines[line.number] - priced.by_points.get(line.number, ZERO),
+            discount=priced.off_lines[line.number] + priced.by_points.get(line.number, ZERO),
+        )
+        for line in ask.bill.lines
+    )
+    _tell(order, ["order_placed", "order_completed"] if is_completed else ["order_placed"], now)
+    return order
+
+
+def _products(ask: Ask) -> dict[str, int]:
+    """The product of each SKU on the bill; those that are not known yet are made."""
+    known = {line.sku: line.product for line in ask.bill.lines if line.product is not None}
+    new = {line.sku: line.name for line in ask.bill.lines if line.product is None}
+    if new:
+        Product.objects.bulk_create((Product(sku=sku, name=new[sku]) for sku in sorted(new)), ignore_conflicts=True)
+        known |= dict(Product.objects.filter(sku__any=list(new)).values_list("sku", "pk"))
+    return known
+
+
+def _tell(order: Order, names: Iterable[str], now: datetime) -> None:
+    Event.objects.bulk_create((order_event(order, name, now) for name in names), ignore_conflicts=True)
+
+
+def _spend(priced: Quote, order: Order, hold: Hold | None, now: datetime) -> None:
+    """Take the points that are used, and end the till's hold: it has served."""
+    if priced.points:
+        ledger.redeem(
+            order.customer_id,
+            priced.points,
+            key=f"redeem:{order.pk}",
+            explanation=f"{priced.points:,} points for {money(priced.worth)} off {order}"[:200],
+            now=now,
+            order=order,
+            hold=hold,
+        )
+    if hold is not None:
+        Hold.objects.filter(pk=hold.pk, ended_at=None).update(ended_at=now)
+
+
+def _earned(order: Order, factor: Decimal, now: datetime) -> tuple[Earned, ...]:
+    """What the completed order has earned."""
+    earning.earn(Order.objects.filter(pk=order.pk), now, factor)
+    entries = Entry.objects.filter(order=order, kind=Entry.Kind.EARN)
+    return in_turn(Earned(each.rule["rule"], each.points, each.explanation) for each in entries)
+
+
+def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:
+    """The purchase that was sent before, completed now if it was not."""
+    receipt = getattr(order, "receipt", None)
+    if receipt is None or receipt.asked != _digest(ask):
+        said = f"{order} is there already, and is another purchase. Take a new number for each."
+        raise Refused(Refusal(order.external_id, Reason.NUMBER_TAKEN, said, state(order)))
+    if status(order) in ("cancelled", "refunded"):
+        said = f"{order} is {status(order)}. Sell again under a new number."
+        raise Refused(Refusal(order.external_id, Reason.ORDER_CLOSED, said, state(order)))
+    if is_completed and Order.objects.filter(pk=order.pk, completed_at=None).update(completed_at=now):
+        order.completed_at = now
+        _tell(order, ["order_completed"], now)
+        receipt.told |= telling.earning(_earned(order, Decimal(receipt.told["points_factor"]), now))
+        receipt.save(update_fields=["told"])
+    return _sale(order, receipt.told, now)
+
+
+def _digest(ask: Ask) -> str:
+    """What tells this purchase from another one, whenever and at whichever till it is sent."""
+    bill = ask.bill
+    lines = [(line.sku, f"{line.quantity.normalize():f}", f"{line.amount:.2f}") for line in bill.lines]
+    customer = ask.customer.pk if ask.customer else None
+    whole = [customer, lines, f"{bill.shipping:.2f}", f"{ask.tax:.2f}", sorted(ask.codes), ask.points]
+    return sha256(repr(whole).encode()).hexdigest()

@@ -1,0 +1,124 @@
+"""Who somebody at the till is: what they have, what they can use, and what is worth knowing of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import F
+from django.db.models.functions import Lower
+
+from loyaltyflow.store.clock import store
+from loyaltyflow.store.intake import Context, cells
+from loyaltyflow.store.models import Customer
+from segments.models import Segment
+
+from .. import ledger
+from ..asking import facts
+from ..bill import Refusal
+from ..checks import against
+from ..claims import Claim, claims
+from ..offers import open_to
+from ..points import Lot
+from ..progress import Progress, progress
+from ..vouchers import Voucher
+
+CARD = "card"  # the source of the external ids that are numbers on cards
+INSIGHTS = 4
+LISTED = 20  # vouchers and offers
+MICROSECOND = timedelta(microseconds=1)
+
+
+def find(now: datetime, *, phone: str = "", email: str = "", card: str = "") -> list[Customer]:
+    """The customers with that phone number, e-mail address or card, at most five, those who joined before others.
+
+    Raises ValueError if the phone number is none.
+    """
+    if card:
+        found = Customer.objects.filter(external_ids__source=CARD, external_ids__external_id=card.strip())
+    elif email:
+        found = Customer.objects.exclude(email="").alias(address=Lower("email")).filter(address=email.strip().lower())
+    else:
+        found = Customer.objects.filter(phone=cells.phone(phone, Context.of(store(), now, "till")))
+    return list(found.order_by(F("loyalty_joined_at").asc(nulls_last=True), "pk")[:5])
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A voucher of the customer, and why it cannot be used now if it cannot."""
+
+    voucher: Voucher
+    title: str
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that the customer can have for points."""
+
+    title: str
+    price: int
+    is_within_reach: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A customer as the till sees them."""
+
+    customer: Customer
+    at: datetime
+    account: ledger.Points
+    expiring: Sequence[tuple[int, date]]  # so many points, and the last day on which they can be spent
+    progress: Progress
+    vouchers: Sequence[Own]
+    offers: Sequence[Offer]
+    insights: Sequence[str]
+
+    @property
+    def worth(self) -> Decimal:
+        """What the points are worth that can be spent now."""
+        return self.account.spendable * store().point_value
+
+
+def look_up(customer: Customer, now: datetime) -> Person:
+    """What the till is told of the customer; the number of statements does not depend on how much there is."""
+    account = ledger.spendable([customer.pk], now)[customer.pk]
+    own = Voucher.objects.filter(Voucher.lasts(now), customer=customer, state=Voucher.State.ISSUED)
+    rewards = open_to(customer.pk, now).filter(points_price__isnull=False)
+    asked = claims(
+        own.order_by(F("expires_at").asc(nulls_last=True), "pk")[:LISTED],
+        rewards.order_by("points_price", "pk").values_list("pk", flat=True)[:LISTED],
+    )
+    known = facts(asked, None, customer.pk, store().local(now))
+    refusals = [(claim, against(claim, None, known)) for claim in asked]
+    return Person(
+        customer,
+        now,
+        account,
+        _expiring(customer, now),
+        progress([customer.pk], now)[customer.pk],
+        vouchers=[Own(claim.voucher, claim.discount.title, why) for claim, why in refusals if claim.voucher],
+        offers=[_offer(claim, account) for claim, why in refusals if claim.voucher is None and why is None],
+        insights=_insights(customer),
+    )
+
+
+def _offer(claim: Claim, account: ledger.Points) -> Offer:
+    price = claim.discount.points_price or 0
+    return Offer(claim.discount.title, price, price <= account.spendable)
+
+
+def _expiring(customer: Customer, now: datetime) -> list[tuple[int, date]]:
+    lots = Lot.objects.to_spend(now).filter(customer=customer, expires_at__isnull=False).order_by("expires_at")
+    last_days: dict[date, int] = {}
+    for ends, points in lots.values_list("expires_at", "remaining"):
+        on = store().local((ends or now) - MICROSECOND).date()
+        last_days[on] = last_days.get(on, 0) + points
+    return [(points, on) for on, points in last_days.items()]
+
+
+def _insights(customer: Customer) -> list[str]:
+    """The most telling segments that the customer is in: the smallest of those that tills are told of."""
+    shown = Segment.objects.shown().filter(tells_tills=True, memberships__customer=customer, memberships__left_at=None)
+    kept = shown.exclude(kind=Segment.Kind.DYNAMIC, is_active=False)
+    return list(kept.order_by("members_now", "name").values_list("name", flat=True)[:INSIGHTS])

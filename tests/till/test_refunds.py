@@ -1,0 +1,134 @@
+"""What is paid back, and what that does to points and vouchers."""
+
+from decimal import Decimal
+
+import pytest
+
+from loyaltyflow.store.models import Event, Order, Refund
+from rewards import ledger
+from rewards.models import Account, Programme, Voucher
+from tests.till import shop
+
+pytestmark = pytest.mark.django_db
+KEPT = "loyaltyflow_answer"
+
+
+def sold(till, who, *amounts, **wanted):
+    asked = {"external_id": "R-1", "customer": who.pk, "bill": shop.bill(*amounts), **wanted}
+    response = till("till/orders", asked)
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def back(till, number="B-1", **wanted):
+    response = till("till/orders/R-1/refunds", {"external_id": number, **wanted})
+    assert response.status_code == 200, response.content
+    return response.json()
+
+
+def test_partial_refunds_take_back_what_the_rest_would_not_have_earned():
+    shop.rule("0.1")
+    till, who = shop.till(), shop.member()
+    assert sold(till, who, "21.90")["points_to_earn"] == 2
+
+    assert back(till, "B-1", amount="1.00")["points_taken_back"] == 0
+    assert back(till, "B-2", amount="11.00")["points_taken_back"] == 1
+    last = back(till, "B-3")
+    assert (last["points_taken_back"], last["amount"], last["order"]["status"]) == (1, "9.90", "refunded")
+    assert Account.objects.get().balance == 0
+    assert ledger.verify() == []
+
+
+def test_a_refund_of_lines_is_kept_by_line():
+    shop.rule("1")
+    till, who = shop.till(), shop.member()
+    lines = [{"sku": "A", "amount": "10.00", "quantity": 3}, {"sku": "B", "amount": "20.00"}]
+    asked = {"external_id": "R-1", "customer": who.pk, "bill": {"lines": lines}}
+    till("till/orders", asked)
+
+    told = back(till, "B-1", lines=[{"number": 1, "quantity": 1}, {"number": 2, "amount": "5.00"}])
+    assert (told["amount"], told["order"]["refunded"], told["order"]["status"]) == ("8.33", "8.33", "completed")
+    told = back(till, "B-2", lines=[{"number": 1}])
+    assert told["amount"] == "6.67"
+    assert list(Refund.objects.order_by("pk").values_list("external_id", "line", "amount")) == [
+        ("B-1", 1, Decimal("3.33")),
+        ("B-1", 2, Decimal("5.00")),
+        ("B-2", 1, Decimal("6.67")),
+    ]
+    told = back(till, "B-3")
+    assert (told["amount"], told["order"]["status"]) == ("15.00", "refunded")
+    order = Order.objects.get()
+    assert order.refunded == order.net == Decimal("30.00")
+    assert Account.objects.get().balance == 0
+    names = Event.objects.filter(name__in=["order_refunded", "order_updated"]).order_by("pk").values_list("name")
+    assert [name for (name,) in names] == ["order_refunded", "order_updated", "order_updated", "order_updated"]
+
+
+@pytest.mark.parametrize(
+    ("_case", "wanted", "status", "reason"),
+    [
+        ("more than was paid", {"amount": "40.01"}, 409, "refund_too_large"),
+        ("nothing", {"amount": "0.00"}, 409, "refund_too_large"),
+        ("more of a line than was bought", {"lines": [{"number": 1, "quantity": 2}]}, 409, "refund_too_large"),
+        ("a line twice", {"lines": [{"number": 1}, {"number": 1, "amount": "0.01"}]}, 409, "refund_too_large"),
+        ("no such line", {"lines": [{"number": 9}]}, 404, "not_found"),
+        ("lines and an amount", {"amount": "1.00", "lines": [{"number": 1}]}, 400, "invalid"),
+        ("both of a line", {"lines": [{"number": 1, "quantity": 1, "amount": "1.00"}]}, 400, "invalid"),
+    ],
+)
+def test_a_refund_that_cannot_be_changes_nothing(_case, wanted, status, reason):
+    shop.rule()
+    till, who = shop.till(), shop.member()
+    sold(till, who, "40.00")
+    before = shop.dump(KEPT)
+    response = till("till/orders/R-1/refunds", {"external_id": "B-1", **wanted})
+    assert shop.refused(response, status)[1] == reason
+    assert shop.dump(KEPT) == before
+
+
+def test_the_same_refund_is_paid_once():
+    shop.rule()
+    till, who = shop.till(), shop.member(10)
+    sold(till, who, "40.00")
+    first = back(till, "B-1", amount="15.00")
+    before = shop.dump(KEPT)
+    assert back(till, "B-1", amount="15.00") == first
+    assert shop.dump(KEPT) == before
+    assert (first["points_taken_back"], first["balance_after"]["active"]) == (15, 35)
+
+
+def test_an_order_that_nobody_knows():
+    till = shop.till()
+    assert shop.refused(till("till/orders/R-9/refunds", {"external_id": "B-1"}), 404) == ("R-9", "not_found")
+    assert shop.refused(till("till/orders/R-9/cancel", {}), 404) == ("R-9", "not_found")
+
+
+@pytest.mark.parametrize("restores_partly", [False, True])
+def test_what_was_redeemed_comes_back_with_a_refund_only_if_the_programme_says_so(restores_partly):
+    Programme.objects.update_or_create(pk=1, defaults={"restores_partly": restores_partly})
+    till, who = shop.till(), shop.member(300)
+    shop.code("SAVE10", customer=who)
+    sold(till, who, "40.00", codes=["SAVE10"], points_to_use=100)
+    told = back(till, "B-1", amount="5.00")
+    assert (told["points_given_back"], told["codes_given_back"]) == ((100, ["SAVE10"]) if restores_partly else (0, []))
+    assert Account.objects.get().balance == (300 if restores_partly else 200)
+    assert Voucher.objects.get().state == ("issued" if restores_partly else "redeemed")
+
+
+def test_a_cancelled_order_gives_everything_back():
+    shop.rule("1")
+    till, who = shop.till(), shop.member(300)
+    shop.code("SAVE10", customer=who)
+    assert sold(till, who, "40.00", codes=["SAVE10"], points_to_use=100)["balance_after"]["active"] == 225
+
+    response = till("till/orders/R-1/cancel", {})
+    told = response.json()
+    assert (told["order"]["status"], told["points_taken_back"], told["points_given_back"]) == ("cancelled", 25, 100)
+    assert (told["codes_given_back"], told["balance_after"]["active"]) == (["SAVE10"], 300)
+    before = shop.dump(KEPT)
+    assert till("till/orders/R-1/cancel", {}).json() == told
+    assert shop.dump(KEPT) == before
+    assert Voucher.objects.get().state == Voucher.State.ISSUED
+    assert ledger.verify() == []
+    assert shop.refused(till("till/orders/R-1/refunds", {"external_id": "B-1"})) == ("R-1", "order_closed")
+    assert sold(till, who, "40.00", codes=["SAVE10"], external_id="R-2")["totals"]["net"] == "30.00"
