@@ -24,7 +24,7 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
         ("Conversions", "shopping_cart_checkout", "analytics.conversion"),
     ],
     "Loyalty": [
-        ("Programme", "tune", "rewards.earningrule"),
+        ("Programme", "tune", "rewards.programme"),
         ("Points", "toll", "rewards.entry"),
         ("Adjustments", "exposure", "rewards.adjustment"),
         ("Balances", "account_balance_wallet", "rewards.account"),

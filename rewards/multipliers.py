@@ -7,9 +7,20 @@ from django.db import models
 from django.db.models import F, Q
 
 from loyaltyflow.store.models import Product
+from loyaltyflow.store.templatetags.figures import count
 from segments.models import Segment
 
 from .tiers import Tier
+
+DAYS = {
+    1: "Monday",
+    2: "Tuesday",
+    3: "Wednesday",
+    4: "Thursday",
+    5: "Friday",
+    6: "Saturday",
+    7: "Sunday",
+}
 
 
 class Multiplier(models.Model):
@@ -70,3 +81,29 @@ class Multiplier(models.Model):
         super().clean()
         if self.from_hour is not None and self.from_hour == self.until_hour:
             raise ValidationError({"until_hour": "The hours begin and end at the same time. Leave both empty for all."})
+
+    def summary(self) -> str:
+        """How many times the points, for whom, for what and when, as a sentence."""
+        times = f"{count(self.factor)} times the points" if self.factor else "No points"
+        goods = [*self.categories, *(each.name for each in self.products.all())]
+        days = [DAYS[day] for day in sorted(self.weekdays)]
+        parts = [
+            _among("for members of", [f"“{each}”" for each in self.segments.all()]),
+            _among("in tier", [str(each) for each in self.tiers.all()]),
+            _among("on", goods),
+            _among("on", days),
+            self._hours(),
+        ]
+        return " ".join([times, *(each for each in parts if each)]) + ("" if any(parts) else " on every purchase")
+
+    def _hours(self) -> str:
+        start = f"from {self.from_hour:%-H:%M}" if self.from_hour else ""
+        return f"{start} until {self.until_hour:%-H:%M}".strip() if self.until_hour else start
+
+
+def _among(before: str, names: list[str]) -> str:
+    """The names as the end of a sentence, the first of many; empty for none."""
+    shown = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else names
+    if not shown:
+        return ""
+    return f"{before} {' or '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}"

@@ -1,5 +1,5 @@
 """The pages of the loyalty programme."""
 
-from . import adjustments, points, proofs
+from . import adjustments, points, programme, proofs, rules
 
-__all__ = ["adjustments", "points", "proofs"]
+__all__ = ["adjustments", "points", "programme", "proofs", "rules"]

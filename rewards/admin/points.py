@@ -1,6 +1,4 @@
 from django.contrib import admin
-from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
@@ -8,23 +6,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import moment, money, points, signed
 from segments.admin import counted
 
-from ..models import Account, EarningRule, Entry
-
-
-@admin.register(EarningRule)
-class EarningRuleAdmin(ModelAdmin):
-    list_display = ["name", "in_words", "starts_at", "ends_at", "is_active"]
-    list_filter = ["is_active"]
-    search_fields = ["name"]
-
-    @display(description="what it gives")
-    def in_words(self, rule: EarningRule) -> str:
-        return rule.summary()
-
-    def has_delete_permission(self, request: HttpRequest, obj: EarningRule | None = None) -> bool:
-        """A rule that gave points is switched off, not deleted: entries say which rule gave them."""
-        has_given = obj is not None and Entry.objects.filter(rule__rule=obj.pk).exists()
-        return not has_given and bool(super().has_delete_permission(request, obj))
+from ..models import Account, Entry
 
 
 @admin.register(Entry)
@@ -47,9 +29,10 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @display(description="the rule at that time")
     def rule_then(self, entry: Entry) -> str:
-        if not entry.rule:
+        if "rule" not in entry.rule:
             return "–"
-        return f"{entry.rule['name']}: {entry.rule['points_per_unit']} points for each unit of currency"
+        points = entry.rule.get("points", entry.rule.get("points_per_unit"))
+        return f"{entry.rule['name']}: {points} {'point' if points == 1 else 'points'}"
 
 
 @admin.register(Account)

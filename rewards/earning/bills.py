@@ -59,8 +59,11 @@ def of_orders(orders: models.QuerySet[Order], factor: Decimal = Decimal(1)) -> B
     return Bills(ORDERS.format(orders=sql), [*parameters, factor])
 
 
-def of_bill(bill: Bill, customer: int, factor: Decimal) -> Bills:
-    """The bill as the customer is about to pay it: what lines cost after discounts and redeemed points."""
+def of_bill(bill: Bill, customer: int | None, factor: Decimal) -> Bills:
+    """The bill as the customer is about to pay it: what lines cost after discounts and redeemed points.
+
+    Without a customer it is that of some member, who is in no segment and in no tier.
+    """
     lines = [
         {"number": line.number, "product": line.product, "quantity": str(line.quantity), "net": str(line.amount)}
         for line in bill.lines

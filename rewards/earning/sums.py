@@ -20,8 +20,9 @@ RATES = ("per_spend", "per_unit", "per_order", "rate", "each", "least")
 SUMS = """
 buyers AS MATERIALIZED (
     SELECT b.bill, b.customer, b.at, b.factor, b.at AT TIME ZONE t.zone AS local
-    FROM bills AS b CROSS JOIN terms AS t JOIN store_customer AS c ON c.id = b.customer
-    WHERE c.loyalty_joined_at <= b.at AND (c.loyalty_left_at IS NULL OR c.loyalty_left_at > b.at)
+    FROM bills AS b CROSS JOIN terms AS t LEFT JOIN store_customer AS c ON c.id = b.customer
+    WHERE b.customer IS NULL
+        OR c.loyalty_joined_at <= b.at AND (c.loyalty_left_at IS NULL OR c.loyalty_left_at > b.at)
         OR t.earns_before_joining AND b.at < c.loyalty_joined_at
             AND c.loyalty_joined_at <= t.now AND (c.loyalty_left_at IS NULL OR c.loyalty_left_at > t.now)
 ),
@@ -133,13 +134,12 @@ explained AS (
                 '{{units}}', {quantity} || CASE WHEN p.quantity = 1 THEN ' unit' ELSE ' units' END)
             || CASE WHEN p.factor = 0 THEN ' (' || which.names || ')' ELSE '' END AS words,
         jsonb_build_object('factor', trim_scale(p.factor), 'multipliers', which.known, 'lines', p.lines) AS kept
-    FROM parts AS p JOIN rules AS r USING (rule) CROSS JOIN terms AS t
+    FROM parts AS p JOIN rules AS r USING (rule) JOIN buyers AS b USING (bill) CROSS JOIN terms AS t
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(jsonb_build_object('multiplier', id, 'name', coalesce(m.name, 'Voucher'),
                 'factor', trim_scale(coalesce(m.factor, b.factor))) ORDER BY id), '[]') AS known,
             string_agg(coalesce(m.name, 'Voucher'), ', ' ORDER BY id) AS names
         FROM unnest(p.multipliers) AS id LEFT JOIN multipliers AS m USING (id)
-        CROSS JOIN (SELECT factor FROM buyers WHERE bill = p.bill) AS b
     ) AS which
 ),
 sums AS (

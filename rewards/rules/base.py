@@ -61,6 +61,6 @@ class EarningRule(PolymorphicModel):
 
     def goods(self) -> str:
         """The goods that it is about, as the end of a sentence; empty for all of them."""
-        names = [*self.categories, *(self.products.values_list("name", flat=True) if self.pk else [])]
+        names = [*self.categories, *(each.name for each in (self.products.all() if self.pk else []))]
         shown = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else names
         return " or ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

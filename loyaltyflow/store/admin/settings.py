@@ -14,7 +14,7 @@ class StoreSettingsAdmin(StoreAdmin):
     fieldsets = [
         (None, {"fields": ["name", ("time_zone", "locale"), ("country", "state"), "currency"]}),
         ("E-mail", {"fields": [("sender_name", "sender_email"), "postal_address"]}),
-        ("Points and purchases", {"fields": [("point_value", "return_window_days"), "cart_idle_minutes"]}),
+        ("Purchases", {"fields": ["cart_idle_minutes"]}),
         ("Conversions", {"fields": [("click_window_days", "open_window_days")]}),
     ]
 
