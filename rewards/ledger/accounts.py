@@ -23,20 +23,20 @@ lot.remaining > 0 AND lot.available_at <= %(now)s AND (lot.expires_at IS NULL OR
 SPENT_FIRST = "lot.expires_at ASC NULLS LAST, lot.earned_at, lot.entry_id"
 
 POINTS = """
-SELECT account.customer_id,
+SELECT customer.id,
     coalesce(sum(lot.remaining) FILTER (WHERE lot.available_at <= %(now)s), 0)::bigint,
     coalesce(sum(lot.remaining) FILTER (WHERE lot.available_at > %(now)s), 0)::bigint,
     coalesce((
         SELECT sum(hold.points) FROM rewards_hold AS hold
-        WHERE hold.customer_id = account.customer_id AND hold.ended_at IS NULL AND hold.expires_at > %(now)s
+        WHERE hold.customer_id = customer.id AND hold.ended_at IS NULL AND hold.expires_at > %(now)s
     ), 0)::bigint,
-    account.owed
-FROM rewards_account AS account
+    coalesce(account.owed, 0)
+FROM unnest(%(customers)s::bigint[]) AS customer (id)
+LEFT JOIN rewards_account AS account ON account.customer_id = customer.id
 LEFT JOIN rewards_lot AS lot
-    ON lot.customer_id = account.customer_id AND lot.remaining > 0
+    ON lot.customer_id = customer.id AND lot.remaining > 0
     AND (lot.expires_at IS NULL OR lot.expires_at > %(now)s)
-WHERE account.customer_id = ANY(%(customers)s)
-GROUP BY account.customer_id
+GROUP BY customer.id, account.owed
 """
 
 
@@ -68,11 +68,9 @@ def lock(customers: Iterable[int]) -> list[int]:
 
 def spendable(customers: Iterable[int], now: datetime) -> dict[int, Points]:
     """For each of the customers what their account holds at `now`; who never had points has none of anything."""
-    ids = list(customers)
     with connection.cursor() as cursor:
-        cursor.execute(POINTS, {"customers": ids, "now": now})
-        known = {pk: Points(*amounts) for pk, *amounts in cursor.fetchall()}
-    return {pk: known.get(pk, Points()) for pk in ids}
+        cursor.execute(POINTS, {"customers": list(set(customers)), "now": now})
+        return {pk: Points(*amounts) for pk, *amounts in cursor.fetchall()}
 
 
 def owing(customers: Iterable[int]) -> list[int]:
