@@ -25,6 +25,8 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Loyalty": [
         ("Programme", "tune", "rewards.programme"),
+        ("Rewards & vouchers", "redeem", "rewards.discount"),
+        ("Budgets", "savings", "rewards.budget"),
         ("Points", "toll", "rewards.entry"),
         ("Adjustments", "exposure", "rewards.adjustment"),
         ("Balances", "account_balance_wallet", "rewards.account"),

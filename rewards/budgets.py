@@ -226,6 +226,16 @@ def left(budgets: Iterable[Budget], customer: int | None, now: datetime) -> dict
     }
 
 
+def used_now(budgets: Sequence[Budget], now: datetime) -> dict[int, Decimal]:
+    """How much of each budget, by its id, everybody has had in the period that `now` lies in."""
+    if not budgets:
+        return {}
+    today = store().local(now).date()
+    periods = [(budget.pk, period_start(budget.period, today)) for budget in budgets]
+    used = _used_by({None}, periods)
+    return {pk: used[pk, start, None] for pk, start in periods}
+
+
 def _places(wish: Wish, start: date) -> tuple[Place, Place]:
     """What everybody, and what the customer used of the budget in the period."""
     return (wish.budget.pk, start, None), (wish.budget.pk, start, wish.customer)

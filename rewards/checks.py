@@ -10,6 +10,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import count, day, moment, money
 from loyaltyflow.words import listed, number, plain
 
+from . import budgets
 from .asking import Facts, facts
 from .bill import Bill, Off, Reason, Refusal, Refused
 from .budgets import Budget
@@ -31,6 +32,14 @@ def checked(
     for _other, off in taken:
         left = left.less(off)
     return taken_off(claim, left, known.funds, [other for other, _off in taken])
+
+
+def tried(claim: Claim, bill: Bill, now: datetime) -> Off:
+    """What the claim takes off a sample bill, whoever it is for and whenever it is. Raises Refused; writes nothing."""
+    for refusal in _of_bill(claim.discount, bill):
+        raise Refused(refusal)
+    budget = claim.discount.money_budget
+    return taken_off(claim, bill, budgets.left([budget] if budget else [], None, now))
 
 
 def must_be_allowed(claim: Claim, bill: Bill, known: Facts) -> None:

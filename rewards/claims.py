@@ -48,13 +48,18 @@ def read(ids: Iterable[int]) -> dict[int, Discount]:
         for name, to in (("products", "product"), ("segments", "segment"), ("tiers", "tier"))
     }
     found: list[Discount] = list(Discount.objects.filter(pk__any=sorted(ids)).annotate(**restricted))
-    prefetch_related_objects([each for each in found if each.budget_id], "budget")
+    prefetch_references(found)
+    return {each.pk: each for each in found}
+
+
+def prefetch_references(discounts: Sequence[Discount]) -> None:
+    """Read what the discounts name, such as products: the number of statements depends on their kinds."""
+    prefetch_related_objects([each for each in discounts if each.budget_id], "budget")
     by_kind: dict[type[Discount], list[Discount]] = {}
-    for each in found:
+    for each in discounts:
         by_kind.setdefault(type(each), []).append(each)
     for kind, rows in by_kind.items():
         prefetch_related_objects(rows, *_own_references(kind))
-    return {each.pk: each for each in found}
 
 
 def _linked(name: str) -> Any:

@@ -26,6 +26,8 @@ from workflows.nodes.on_segment_entered import OnSegmentEntered
 from workflows.nodes.send_email import SendEmail
 from workflows.nodes.wait import Wait
 
+from . import offers
+
 SEGMENTS = Path(__file__).with_name("segments")
 
 
@@ -45,6 +47,7 @@ def set_up(now: datetime) -> None:
     PointsPerSpend.objects.create(
         name="1 point per dollar", points_per_unit=Decimal(1), starts_at=now - timedelta(days=365)
     )
+    offers.make(now)
     win_back(now)
     new_member_boost(now)
 
