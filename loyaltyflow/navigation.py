@@ -29,6 +29,8 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
         ("Budgets", "savings", "rewards.budget"),
         ("Points", "toll", "rewards.entry"),
         ("Adjustments", "exposure", "rewards.adjustment"),
+        ("Tiers", "military_tech", "rewards.tier"),
+        ("Tier history", "swap_vert", "rewards.standing"),
         ("Balances", "account_balance_wallet", "rewards.account"),
     ],
     "Settings": [

@@ -2,7 +2,7 @@
 
 from .adjustments import Adjustment, AdjustmentLimit, AdjustmentReason
 from .budgets import Budget, Spending
-from .conditions import PointsBalance, PointsEarned
+from .conditions import InTier, PointsBalance, PointsEarned
 from .discounts import Discount
 from .holds import Hold
 from .movements import Movement
@@ -27,6 +27,7 @@ __all__ = [
     "EarningRule",
     "Entry",
     "Hold",
+    "InTier",
     "Lot",
     "Movement",
     "Multiplier",

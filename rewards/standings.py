@@ -90,7 +90,10 @@ opened AS (
     INSERT INTO rewards_standing (customer_id, tier_id, since, expires_at, reason, note)
     SELECT moved.customer, goal.id, %(now)s,
         CASE WHEN is_as_before THEN before_until WHEN goal.threshold > 0 THEN %(term_end)s END,
-        CASE WHEN why <> 'over' THEN why WHEN goal.threshold < moved.threshold THEN 'lowered' ELSE 'renewed' END, ''
+        CASE
+            WHEN why <> 'over' THEN why WHEN goal.threshold < moved.threshold THEN 'lowered'
+            WHEN goal.id = moved.tier THEN 'renewed' ELSE 'reached'
+        END, ''
     FROM moved JOIN rewards_tier goal ON goal.id = moved.goal
     WHERE (SELECT count(*) FROM closed) >= 0 AND (standing IS NULL OR standing IN (SELECT id FROM closed))
     ORDER BY moved.customer

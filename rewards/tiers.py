@@ -84,6 +84,8 @@ class Standing(models.Model):
     objects = StandingQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "customer's tier"
+        verbose_name_plural = "tier history"
         constraints = [
             models.UniqueConstraint(
                 fields=["customer"], condition=Q(until__isnull=True), name="one_open_standing_per_customer"

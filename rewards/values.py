@@ -9,10 +9,12 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from loyaltyflow.store.models import StoreSettings
+from loyaltyflow.store.templatetags import figures
 from messaging.models import Message
 from messaging.values import Known, Values
 
-from .models import Account, Entry, Voucher
+from .models import Account, Entry, Tier, Voucher
+from .progress import INSTANT, Progress, progress
 from .vouchers import VoucherQuerySet
 
 
@@ -73,6 +75,37 @@ def _is_gone(now: datetime) -> Q:
 
 
 Message.pointless[Message.Reason.VOUCHER_GONE] = _is_gone
+
+
+class TierValues(Values):
+    """Which tier the customer is in, for how long, and what is missing to the next one."""
+
+    prefix = "tier"
+    names = {
+        "name": "Tier the customer is in, such as Gold",
+        "until": "Day on which its term ends, such as Nov 30, 2027",
+        "next": "The next tier, such as Platinum",
+        "missing": "What is missing to the next tier, such as 240 points or $120.00",
+        "content_url": "Page for members of the tier and of those above",
+    }
+
+    def for_customers(self, ids: Sequence[int], now: datetime) -> Known:
+        pages = [(each.threshold, each.content_url) for each in Tier.objects.exclude(content_url="")]
+        store = StoreSettings.load()
+        return {pk: _standing(each, pages, store) for pk, each in progress(ids, now).items()}
+
+
+def _standing(found: Progress, pages: list[tuple[Decimal, str]], store: StoreSettings) -> dict[str, str]:
+    """Of one customer what is known; the page is that of the highest tier that has one, up to the customer's own."""
+    reached = [page for least, page in pages if found.tier and least <= found.tier.threshold]
+    said = {
+        "name": found.tier.name if found.tier else "",
+        "until": figures.day(store.local(found.until - INSTANT).date()) if found.until else "",
+        "next": found.next.name if found.next else "",
+        "missing": found.written(found.missing) if found.next else "",
+        "content_url": reached[-1] if reached else "",
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def _said(amount: str, worth: str, points: int, store: StoreSettings) -> dict[str, str]:

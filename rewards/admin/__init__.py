@@ -1,5 +1,5 @@
 """The pages of the loyalty programme."""
 
-from . import adjustments, budgets, discounts, points, programme, proofs, rules
+from . import adjustments, budgets, discounts, points, programme, proofs, rules, tiers
 
-__all__ = ["adjustments", "budgets", "discounts", "points", "programme", "proofs", "rules"]
+__all__ = ["adjustments", "budgets", "discounts", "points", "programme", "proofs", "rules", "tiers"]

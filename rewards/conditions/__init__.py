@@ -1,10 +1,11 @@
-"""Conditions about points, one file each."""
+"""Conditions about points and tiers, one file each."""
 
 from loyaltyflow.registry import import_all
 
+from .in_tier import InTier
 from .points_balance import PointsBalance
 from .points_earned import PointsEarned
 
 import_all(__name__, __path__)
 
-__all__ = ["PointsBalance", "PointsEarned"]
+__all__ = ["InTier", "PointsBalance", "PointsEarned"]

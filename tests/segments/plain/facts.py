@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from messaging.models import Engagement, Message, Suppression
-from rewards.models import Entry
+from rewards.models import Entry, Standing
 from segments.models import Membership
 from workflows.models import Enrolment
 
@@ -46,6 +46,9 @@ TABLES: dict[str, Any] = {
     "stays": lambda: Membership.objects.values(),
     "walks": lambda: Enrolment.objects.values(),
     "points": lambda: Entry.objects.values(),
+    "standings": lambda: Standing.objects.values(
+        "customer_id", "tier_id", "tier__threshold", "since", "until", "reason"
+    ),
     "messages": lambda: Message.objects.values(),
     "engagements": lambda: Engagement.objects.values(
         "kind",
