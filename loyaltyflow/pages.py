@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from analytics import dashboard as figures
+from analytics import programme
 from analytics.links import page_of, rows_of
 from analytics.periods import CHOICES, chosen
 from loyaltyflow.demo.engagement import CLICK_RATE_OF_OPENERS, OPEN_RATE
@@ -71,6 +72,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "today": now.date(),
             "is_custom": request.GET.get("period") == "custom",
             "health": health,
+            "programme": programme.read(period, now),
             "needs_a_look": _needs_a_look(health),
             "first_steps": _first_steps(),
         }

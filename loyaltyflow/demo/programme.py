@@ -10,6 +10,7 @@ from loyaltyflow.store.models import StoreSettings
 from messaging.emails import Category
 from messaging.models import EmailTemplate
 from messaging.starters import starter
+from rewards.models import Tier
 from rewards.rules.points_per_spend import PointsPerSpend
 from segments import refresh
 from segments.conditions import Condition
@@ -47,9 +48,22 @@ def set_up(now: datetime) -> None:
     PointsPerSpend.objects.create(
         name="1 point per dollar", points_per_unit=Decimal(1), starts_at=now - timedelta(days=365)
     )
+    tiers()
     offers.make(now)
     win_back(now)
     new_member_boost(now)
+
+
+def tiers() -> list[Tier]:
+    """Three tiers, by the points earned in the past twelve months."""
+    gets = ["Free delivery", "Sales a day before others"]
+    return Tier.objects.bulk_create(
+        [
+            Tier(name="Bronze", threshold=0, benefits=["1 point for each dollar"]),
+            Tier(name="Silver", threshold=500, benefits=gets[:1]),
+            Tier(name="Gold", threshold=1500, early_hours=24, benefits=gets),
+        ]
+    )
 
 
 def win_back(now: datetime) -> Workflow:

@@ -17,6 +17,7 @@ from loyaltyflow.store.models import Consent, Customer, ExternalId, StoreSetting
 
 from ..templatetags import figures as written
 from .base import ReadOnlyAdmin
+from .bought import BoughtFilter
 from .tags import TagActions, TagFilter, TaggingFormSet, TaggingInline
 
 
@@ -136,6 +137,7 @@ class CustomerAdmin(TagActions):
     list_filter = [
         "state",
         TagFilter,
+        BoughtFilter,
         ("loyalty_joined_at", RangeDateTimeFilter),
         ("registered_at", RangeDateTimeFilter),
     ]
