@@ -71,10 +71,7 @@ def test_what_an_api_key_changes_is_the_keys(now):
     StoreSettings.load()
     secret = ApiKey.issue("Web shop", ["customers"])[1]
     seen = Change.objects.latest("pk").pk
-    row = {
-        "email": "ann@example.com",
-        "consents": [{"channel": "email", "status": "opted_in", "source": "sign-up form"}],
-    }
+    row = {"email": "ann@example.com", "consent_email": True}
     headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "k1"}
     answer = Client().post("/api/v1/customers", [row], content_type="application/json", headers=headers)
     assert answer.status_code == 200, answer.content
