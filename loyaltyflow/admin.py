@@ -33,6 +33,7 @@ STAGES = {
     "segments.refresh": "Segments",
     "engine.enrol": "Entering workflows",
     "engine.advance": "Workflow steps",
+    "notices.send": "Points notices",
     "outbox.release": "Messages",
     "outbox.deliver": "Messages",
     "attribution.credit": "Conversions",

@@ -7,6 +7,7 @@ from .discounts import Discount
 from .holds import Hold
 from .movements import Movement
 from .multipliers import Multiplier
+from .notice import Notice, NoticeProgress
 from .points import Account, Draw, Entry, Lot
 from .programme import Programme
 from .proofs import Proof
@@ -31,6 +32,8 @@ __all__ = [
     "Lot",
     "Movement",
     "Multiplier",
+    "Notice",
+    "NoticeProgress",
     "PointsBalance",
     "PointsEarned",
     "Programme",

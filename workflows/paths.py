@@ -100,7 +100,7 @@ def _unannounced(by_id: dict[int, "Node"], ways: dict[int, list[int]]) -> list[s
     """Steps that change points with a way after them on which the customer is not told. There are no loops."""
 
     def told(pk: int) -> bool:
-        return by_id[pk].is_message or (bool(ways[pk]) and all(told(target) for target in ways[pk]))
+        return by_id[pk].is_notice or (bool(ways[pk]) and all(told(target) for target in ways[pk]))
 
     return [
         f"“{node}” changes points, but not every way after it has a message. Add one that tells the customer."

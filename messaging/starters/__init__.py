@@ -24,6 +24,10 @@ SUBJECTS = {
         "It has been a while{% if customer.first_name %}, {{ customer.first_name }}{% endif %}",
         "Much is new since your last visit.",
     ),
+    "points_notice": (
+        "Your points: {{ message.total }}",
+        "You now have {{ points.balance }} points.",
+    ),
     "points_boost": (
         "Points for you{% if customer.first_name %}, {{ customer.first_name }}{% endif %}",
         "Thank you for joining our loyalty programme.",

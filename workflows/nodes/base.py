@@ -59,6 +59,11 @@ class Node(PolymorphicModel):
         return self.name or self.summary()
 
     @property
+    def is_notice(self) -> bool:
+        """Whether it tells the customer of points that steps before it gave."""
+        return False
+
+    @property
     def label(self) -> str:
         """What other sentences call it, between quotation marks."""
         return str(self)

@@ -2,11 +2,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db import models
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from messaging import outbox
 from messaging.models import EmailTemplate
 from messaging.render import compiled
+from rewards import notices
 from rewards.models import Voucher
 
 from .base import Batch, Node
@@ -20,11 +22,22 @@ class SendEmail(Node):
 
     template = models.ForeignKey(EmailTemplate, on_delete=models.PROTECT, related_name="nodes")
 
+    tells_of_points = models.BooleanField(
+        "tells of points given before it",
+        default=True,
+        db_default=True,
+        help_text="It is the notice of points that steps before it gave. Off: such steps need another message.",
+    )
+
     class Meta:
         verbose_name = verbose_name_plural = "send an e-mail"
 
     def summary(self) -> str:
         return f"Send the e-mail “{self.template}”"
+
+    @property
+    def is_notice(self) -> bool:
+        return self.tells_of_points
 
     @property
     def label(self) -> str:
@@ -65,3 +78,12 @@ class SendEmail(Node):
             workflow=OuterRef("workflow"), customer=OuterRef("customer"), assigned_at__gte=OuterRef("entered_at")
         )
         return {"voucher": Subquery(mine.order_by("-assigned_at", "-pk").values("pk")[:1])}
+
+
+def _notices() -> models.QuerySet[Any, Any]:
+    """What the outbox calls the steps that tell of points."""
+    origin = Concat(Value("node:"), Cast("pk", TextField()), output_field=TextField())
+    return SendEmail.objects.filter(tells_of_points=True).values_list(origin)
+
+
+notices.TELLERS.append(_notices)
