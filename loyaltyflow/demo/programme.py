@@ -10,7 +10,7 @@ from loyaltyflow.store.models import StoreSettings
 from messaging.emails import Category
 from messaging.models import EmailTemplate
 from messaging.starters import starter
-from rewards.models import Tier
+from rewards.models import NoticeProgress, Tier
 from rewards.rules.points_per_spend import PointsPerSpend
 from segments import refresh
 from segments.conditions import Condition
@@ -29,6 +29,7 @@ from workflows.nodes.wait import Wait
 
 from . import offers
 
+NOTICES_AFTER = timedelta(days=87)  # of the 90 days that the demo store looks back on
 SEGMENTS = Path(__file__).with_name("segments")
 
 
@@ -45,6 +46,8 @@ def name_the_store(store: StoreSettings) -> None:
 @transaction.atomic
 def set_up(now: datetime) -> None:
     """Make the earning rule, the segments and both workflows, live from `now` on."""
+    # Tens of thousands of points notices would drown what the workflows do: the shop began to send them of late.
+    NoticeProgress.objects.update_or_create(pk=1, defaults={"since": now + NOTICES_AFTER})
     PointsPerSpend.objects.create(
         name="1 point per dollar", points_per_unit=Decimal(1), starts_at=now - timedelta(days=365)
     )
