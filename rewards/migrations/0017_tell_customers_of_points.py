@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('messaging', '0003_say_that_a_voucher_is_gone'),
-        ('rewards', '0015_keep_what_tills_were_told'),
+        ('rewards', '0016_ask_for_tiers'),
     ]
 
     operations = [
