@@ -35,6 +35,7 @@ class Hold(models.Model):
     objects = HoldQuerySet.as_manager()
 
     class Meta:
+        permissions = [("use_till", "Can sell on the Till page")]
         constraints = [
             models.UniqueConstraint(fields=["source", "external_id"], name="one_hold_per_source_and_number"),
             models.UniqueConstraint(
