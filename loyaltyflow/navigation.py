@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 
-# Group → entries: title, icon, and the model whose list it opens. Entries without a page, or that the person may not
-# see, are left out.
+# Group → entries: title, icon, and the model whose list it opens, or the name of a page that is no list. Entries
+# without a page, or that the person may not see, are left out.
 MENU: dict[str, list[tuple[str, str, str]]] = {
     "Customers": [
         ("Customers", "group", "store.customer"),
@@ -32,6 +32,7 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
         ("Tiers", "military_tech", "rewards.tier"),
         ("Tier history", "swap_vert", "rewards.standing"),
         ("Balances", "account_balance_wallet", "rewards.account"),
+        ("Till", "point_of_sale", "till"),
     ],
     "Settings": [
         ("Store", "store", "store.storesettings"),

@@ -18,6 +18,7 @@ from loyaltyflow.models import TickRun
 from loyaltyflow.navigation import MENU
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
+from loyaltyflow.till_page import views as till_page
 from messaging.models import EmailTemplate, Message
 from rewards.models import Proof
 from segments.models import Segment
@@ -27,6 +28,8 @@ from workflows.models import Enrolment, Workflow
 TICK_IS_LATE_AFTER = timedelta(minutes=3)
 FIGURES_ARE_LATE_AFTER = timedelta(minutes=10)
 STEP_IS_LATE_AFTER = timedelta(seconds=60)
+
+PAGES = {"till": till_page.MAY}  # pages that are no lists of rows, and who may open them
 
 
 def store_name(request: HttpRequest) -> str:
@@ -40,6 +43,7 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     shown = {
         model._meta.label_lower for model, page in admin.site._registry.items() if page.has_view_permission(request)
     }
+    shown |= {name for name, right in PAGES.items() if request.user.has_perm(right)}
     groups: list[dict[str, Any]] = [{"items": [home]}]
     for title, entries in MENU.items():
         items = [_entry(*entry) for entry in entries if entry[2] in shown]
@@ -47,9 +51,9 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     return [group for group in groups if group["items"]]
 
 
-def _entry(title: str, icon: str, model: str) -> dict[str, str]:
-    app, name = model.split(".")
-    return {"title": title, "icon": icon, "link": reverse(f"admin:{app}_{name}_changelist")}
+def _entry(title: str, icon: str, place: str) -> dict[str, str]:
+    address = f"admin:{place.replace('.', '_')}_changelist" if "." in place else place
+    return {"title": title, "icon": icon, "link": reverse(address)}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

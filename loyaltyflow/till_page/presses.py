@@ -1,0 +1,328 @@
+"""What each press at the till does to the sale. Nothing is written but by hold, release, complete and undo."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from loyaltyflow.again import again
+from loyaltyflow.store.models import Customer, Order, Product
+from loyaltyflow.store.templatetags.figures import clock, count, money
+from loyaltyflow.words import listed, number, plain
+from rewards import codes, till
+from rewards.bill import Refusal, Refused
+from rewards.models import Voucher
+from rewards.vouchers import Redemption
+
+from .sale import SOURCE, Line, Place, Sale, new
+
+FOUND = 6
+STEP = 100
+SHORTEST = 2  # signs, before products are looked for by name
+MOMENTS = 600  # seconds in which something has just happened
+PHONE = 7  # digits of a phone number at least
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the page says of a press: what, then why, then what is left; `where` it was caused."""
+
+    where: str
+    what: str
+    why: str = ""
+    is_good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The sale after a press, what is said of it, and what there is to choose from."""
+
+    sale: Sale
+    said: Said | None = None
+    customers: list[Customer] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One press: its value, such as the SKU of the line to take away, at which till and when."""
+
+    value: str
+    form: Any
+    place: Place
+    now: datetime
+
+
+def press(sale: Sale, name: str, pressed: Press) -> After:
+    """The sale after the press of that name; as it was, if there is no such press or it is refused."""
+    try:
+        return PRESSES.get(name, _count)(sale, pressed)
+    except Refused as refused:
+        return After(sale, _refused("bill", refused.refusal))
+
+
+def _count(sale: Sale, pressed: Press) -> After:
+    """Work everything out anew."""
+    return After(sale)
+
+
+def _scan(sale: Sale, pressed: Press) -> After:
+    """Whatever was scanned or typed: a card, an e-mail address, a product, a code, a phone number, a name."""
+    text = (pressed.form.get("scanned") or pressed.form.get("scan") or "").replace("\0", "").strip()[:200]
+    if not text:
+        return _try(sale, pressed) if pressed.form.get("try", "").strip() else After(sale)
+    known = _customers(text, pressed.now)
+    if known:
+        return _chosen(sale, known[0]) if len(known) == 1 else After(sale, customers=known)
+    if product := Product.objects.filter(sku=text).first():
+        return After(_added(sale, product))
+    if _voucher(text) is not None:
+        return _with_code(sale, text, pressed)
+    found = _products(text)
+    if found:
+        return After(sale, products=found)
+    why = "It is no card, phone number, e-mail address, product or voucher code that we know. Nothing was changed."
+    return After(sale, Said("scan", f"“{text}” was not found", why))
+
+
+def _customers(text: str, now: datetime) -> list[Customer]:
+    """Those whom the text names: by card, then by e-mail address, then by phone number."""
+    if found := till.find(now, card=text):
+        return found
+    if "@" in text:
+        return till.find(now, email=text)
+    if Product.objects.filter(sku=text).exists() or sum(each.isdigit() for each in text) < PHONE:
+        return []
+    try:
+        return till.find(now, phone=text)
+    except ValueError:
+        return []
+
+
+def _products(text: str) -> list[Product]:
+    """Products on sale that have all the words in their names."""
+    words = text.split()
+    if len(text) < SHORTEST:
+        return []
+    named = Product.objects.filter(*(Q(name__icontains=word) for word in words), is_active=True)
+    return list(named.order_by("name", "pk")[:FOUND])
+
+
+def _chosen(sale: Sale, customer: Customer) -> After:
+    """The customer at the till; codes and points of somebody else are not theirs."""
+    if customer.pk == sale.customer:
+        return After(sale)
+    return After(sale.with_(customer=customer.pk, codes=(), points=0, hold=""))
+
+
+def _choose(sale: Sale, pressed: Press) -> After:
+    is_number = pressed.value.isdecimal() and len(pressed.value) < 19
+    customer = Customer.objects.filter(pk=int(pressed.value)).first() if is_number else None
+    return _chosen(sale, customer) if customer else After(sale)
+
+
+def _add(sale: Sale, pressed: Press) -> After:
+    product = Product.objects.filter(sku=pressed.value.replace("\0", "")).first()
+    return After(_added(sale, product)) if product else After(sale)
+
+
+def _added(sale: Sale, product: Product) -> Sale:
+    """The sale with one more of the product, on the line where it stands already if it does."""
+    lines = list(sale.lines)
+    for place, line in enumerate(lines):
+        if line.sku == product.sku and line.quantity.isdecimal() and len(line.quantity) < 6:
+            lines[place] = Line(line.sku, line.name, str(int(line.quantity) + 1), line.price)
+            return sale.with_(lines=tuple(lines))
+    price = "" if product.price is None else f"{product.price:f}"
+    return sale.with_(lines=(*lines, Line(product.sku, product.name, "1", price)))
+
+
+def _remove(sale: Sale, pressed: Press) -> After:
+    """The sale without the line of that place, counted from 0."""
+    return After(sale.with_(lines=tuple(each for n, each in enumerate(sale.lines) if str(n) != pressed.value)))
+
+
+def _try(sale: Sale, pressed: Press) -> After:
+    return _with_code(sale, pressed.form.get("try", "").replace("\0", "").strip()[:60], pressed)
+
+
+def _use(sale: Sale, pressed: Press) -> After:
+    return _with_code(sale, pressed.value[:60], pressed)
+
+
+def _with_code(sale: Sale, typed: str, pressed: Press) -> After:
+    """The sale with the code, if it can be used on this bill; else as it was, and why."""
+    if not typed:
+        return After(sale)
+    try:
+        code = Voucher.read(typed).code
+    except Refused as refused:
+        return After(sale, _refused("code", refused.refusal))
+    if code in sale.codes:
+        return After(sale)
+    tried = sale.with_(codes=(*sale.codes, code))
+    if not tried.is_priced:
+        return After(tried, Said("code", f"{code} is noted", "It is tried once there are products.", is_good=True))
+    quoted = till.quote(tried.ask(pressed.place, pressed.now), pressed.now)
+    refused_now = [each for each in quoted.refusals if each.code not in ("points", *sale.codes)]
+    return After(sale, _refused("code", refused_now[0])) if refused_now else After(tried)
+
+
+def _voucher(text: str) -> Voucher | None:
+    """The voucher of that code, however it is written; None if there is none."""
+    return Voucher.objects.coded(text).first() if codes.key(text) else None
+
+
+def _drop(sale: Sale, pressed: Press) -> After:
+    return After(sale.with_(codes=tuple(code for code in sale.codes if code != pressed.value)))
+
+
+def _points(sale: Sale, pressed: Press) -> After:
+    """More, fewer, or all that the bill and the balance allow."""
+    if pressed.value == "all":
+        customer = sale.ask(pressed.place, pressed.now).customer
+        have = till.look_up(customer, pressed.now).account.spendable if customer else 0
+        return After(sale.with_(points=have))
+    step = STEP if pressed.value == "more" else -STEP
+    return After(sale.with_(points=max(0, sale.points + step)))
+
+
+def _forget(sale: Sale, pressed: Press) -> After:
+    return After(sale.with_(customer=None, codes=(), points=0, hold=""))
+
+
+def _clear(sale: Sale, pressed: Press) -> After:
+    """A new sale; what was held for this one is let go."""
+    if sale.hold:
+        _let_go(sale, pressed)
+    return After(new(pressed.now))
+
+
+def _hold(sale: Sale, pressed: Press) -> After:
+    """Keep the points and the first code for the customer for some minutes."""
+    if sale.customer is None or not (sale.points or sale.codes):
+        return After(sale, Said("hold", "There is nothing to hold", "Choose points or a voucher first."))
+    name = f"{sale.number}-{sale.points}-{len(sale.codes)}"
+    customer, code = sale.customer, next(iter(sale.codes), "")
+    try:
+        held = again(
+            lambda: till.hold(
+                name,
+                pressed.now,
+                customer=customer,
+                points=sale.points,
+                code=code,
+                source=SOURCE,
+                store_location=pressed.place.store,
+                till=pressed.place.till,
+            )
+        )
+    except Refused as refused:
+        return After(sale, _refused("hold", refused.refusal))
+    kept = [*([f"{count(held.points)} points"] if held.points else []), *([code] if code else [])]
+    what = f"Held until {clock(held.expires_at)}: {plain(listed(kept, 'and'))}"
+    return After(sale.with_(hold=name), Said("hold", what, "No other till can take it meanwhile.", is_good=True))
+
+
+def _release(sale: Sale, pressed: Press) -> After:
+    if sale.hold:
+        _let_go(sale, pressed)
+    return After(sale.with_(hold=""), Said("hold", "Nothing is held any more", is_good=True))
+
+
+def _let_go(sale: Sale, pressed: Press) -> None:
+    again(lambda: till.release(sale.hold, pressed.now, source=SOURCE))
+
+
+def _complete(sale: Sale, pressed: Press) -> After:
+    """Write the sale down, if it still comes to the amount that the button said; then begin a new one."""
+    ask = sale.ask(pressed.place, pressed.now)
+    if ask.customer is None or not sale.is_priced:
+        return After(
+            sale, Said("bill", "The sale is not complete yet", "It needs a customer and a bill without faults.")
+        )
+    is_new = not Order.objects.filter(source=SOURCE, external_id=sale.number).exists()
+    if is_new:
+        quoted = till.quote(ask, pressed.now)
+        if quoted.refusals:
+            return _too_late(sale, quoted.refusals[0], pressed)
+        if f"{quoted.to_pay:.2f}" != pressed.value:
+            why = "Nothing was taken. Look at the bill, then press again."
+            return After(sale, Said("bill", f"It comes to {money(quoted.to_pay)} now", why))
+    try:
+        sold = again(lambda: till.commit(ask, sale.number, pressed.now))
+    except Refused as refused:
+        return _too_late(sale, refused.refusal, pressed)
+    earned = sold.told["points_to_earn"]
+    what = f"Sold to {ask.customer}, order {sold.order.external_id}"
+    return After(new(pressed.now), Said("done", what, f"Earns {count(earned)} points.", is_good=True))
+
+
+def _too_late(sale: Sale, refusal: Refusal, pressed: Press) -> After:
+    """The sale without the code that somebody else used, who that was, and what is left."""
+    without = sale.with_(codes=tuple(code for code in sale.codes if code != refusal.code))
+    use = _use_of(refusal.code)
+    if use is None:
+        said = _refused("bill", refusal)
+        return After(without, Said("bill", said.what, f"{said.why} Nothing was taken here."))
+    where = " · ".join(part for part in (use.store_location, use.till) if part) or "another till"
+    just = "just " if (pressed.now - use.redeemed_at).total_seconds() < MOMENTS else ""
+    who = f"{use.customer}, " if use.customer and use.customer_id == sale.customer else ""
+    left = f"Nothing was taken here; {_left(sale, pressed.now)}"
+    what = f"Voucher {refusal.code} was {just}used at {where}"
+    return After(without, Said("bill", what, f"{who}{clock(use.redeemed_at)}. {left}"))
+
+
+def _use_of(code: str) -> Redemption | None:
+    """The use of the voucher that stands, if it was used."""
+    uses = Redemption.objects.standing().filter(voucher__code=code, voucher__state=Voucher.State.REDEEMED)
+    return uses.select_related("customer").order_by("redeemed_at").last()
+
+
+def _left(sale: Sale, now: datetime) -> str:
+    """How many vouchers the customer can still use."""
+    customer = Customer.objects.filter(pk=sale.customer).first()
+    others = Voucher.objects.filter(Voucher.lasts(now), customer=customer, state=Voucher.State.ISSUED).count()
+    name = (customer and (customer.first_name or str(customer))) or "this customer"
+    if not others:
+        return f"{name} has no other vouchers."
+    return f"{name} has {number(others, 'other voucher')} left."
+
+
+def _undo(sale: Sale, pressed: Press) -> After:
+    """Undo a sale of this page: points and vouchers come back, what it earned goes."""
+    try:
+        undone = again(lambda: till.cancel(pressed.value.replace("\0", ""), pressed.now, source=SOURCE))
+    except Refused as refused:
+        return After(sale, _refused("done", refused.refusal))
+    parts = [f"{count(undone.taken_back)} points were taken back"] if undone.taken_back else []
+    parts += [f"{count(undone.given_back)} points were given back"] if undone.given_back else []
+    parts += [f"{code} can be used again" for code in undone.codes]
+    why = f"{', '.join(parts)}." if parts else ""
+    return After(sale, Said("done", f"Order {undone.order.external_id} is undone", why, is_good=True))
+
+
+def _refused(where: str, refusal: Refusal) -> Said:
+    """What cannot be used, then why."""
+    what = "Points cannot be used" if refusal.code == "points" else f"{refusal.code} cannot be used"
+    return Said(where, what, refusal.detail)
+
+
+PRESSES: dict[str, Callable[[Sale, Press], After]] = {
+    "scan": _scan,
+    "choose": _choose,
+    "add": _add,
+    "remove": _remove,
+    "try": _try,
+    "use": _use,
+    "drop": _drop,
+    "points": _points,
+    "forget": _forget,
+    "clear": _clear,
+    "hold": _hold,
+    "release": _release,
+    "complete": _complete,
+    "undo": _undo,
+}

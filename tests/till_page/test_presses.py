@@ -1,0 +1,344 @@
+"""What each press on the Till page does: to the sale, and to points and vouchers."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from loyaltyflow.store.models import ExternalId, Order
+from loyaltyflow.till_page.sale import SOURCE
+from rewards import ledger
+from rewards.models import Entry, Hold, Redemption, Voucher
+from tests import factories
+from tests.till import shop
+
+pytestmark = pytest.mark.django_db
+
+
+class Till:
+    """A browser in front of the page, without scripts: each press sends the form as it stands."""
+
+    def __init__(self, client: Client, name: str = "Till 2", store: str = "Salem") -> None:
+        self.client, self.address = client, reverse("till")
+        self.client.post(self.address, {"store": store, "till": name})
+        self.see(self.client.get(self.address))
+
+    def see(self, response) -> None:
+        assert response.status_code == 200
+        self.page, self.text = response.context, " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
+
+    def form(self) -> dict:
+        sale = self.page["sale"]
+        return {
+            "number": sale.number,
+            "customer": sale.customer or "",
+            "hold": sale.hold,
+            "code": list(sale.codes),
+            "sku": [line.sku for line in sale.lines],
+            "name": [line.name for line in sale.lines],
+            "quantity": [line.quantity for line in sale.lines],
+            "price": [line.price for line in sale.lines],
+            "points": sale.points,
+        }
+
+    def press(self, do: str, **typed) -> "Till":
+        self.sent = self.form() | {"do": do} | typed
+        self.see(self.client.post(self.address, self.sent))
+        return self
+
+    def scan(self, *texts: str) -> "Till":
+        for text in texts:
+            self.press("scan", scan=text)
+        return self
+
+    def complete(self) -> "Till":
+        return self.press(f"complete:{self.page['exact']}")
+
+    @property
+    def said(self) -> tuple[str, str]:
+        said = self.page["said"]
+        return (said.what, said.why) if said else ("", "")
+
+
+@pytest.fixture
+def cashier(django_user_model):
+    user = User.objects.create_user("cashier", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="use_till"))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def maria():
+    who = shop.member(500, first_name="Maria", last_name="Oliveira", phone="+19785550142", email="maria@example.com")
+    ExternalId.objects.create(customer=who, source="card", external_id="7700 4412 0934")
+    return who
+
+
+@pytest.fixture
+def coffee():
+    return factories.product(sku="COFFEE", name="Harbor Roast Coffee 12 oz", price=Decimal("11.99"))
+
+
+@pytest.fixture
+def at_till(cashier, coffee):
+    shop.rule("1")
+    return Till(cashier)
+
+
+def points_of(who) -> int:
+    return ledger.spendable([who.pk], timezone.now())[who.pk].spendable
+
+
+def left_alone(who, points=500) -> bool:
+    return not Order.objects.exists() and points_of(who) == points and not Redemption.objects.exists()
+
+
+def test_a_browser_is_asked_once_which_till_it_is(cashier):
+    address = reverse("till")
+    assert "Which till is this?" in cashier.get(address).content.decode()
+    assert "Give the till a name" in cashier.post(address, {"store": "Salem", "till": " "}).content.decode()
+    assert cashier.post(address, {"store": "Salem", "till": "Till 2"}).status_code == 302
+    assert "Salem · Till 2" in cashier.get(address).content.decode()
+
+
+@pytest.mark.parametrize("typed", ["7700 4412 0934", "978 555 0142", "(978) 555-0142", "MARIA@example.com "])
+def test_a_card_a_phone_number_or_an_address_finds_the_customer(at_till, maria, typed):
+    assert at_till.scan(typed).page["person"].customer == maria
+    assert "500 pts" in at_till.text
+
+
+def test_scanning_a_product_again_adds_one_more(at_till, maria, coffee):
+    at_till.scan("7700 4412 0934", "COFFEE", "COFFEE")
+
+    [(line, _off)] = at_till.page["lines"]
+    assert (line.quantity, line.amount) == ("2", Decimal("23.98"))
+    assert at_till.page["quote"].to_pay == Decimal("23.98")
+    assert at_till.page["quote"].to_earn == 23
+
+
+def test_a_name_offers_products_and_what_nobody_knows_changes_nothing(at_till, coffee):
+    at_till.scan("roast harbor")
+    assert [each.sku for each in at_till.page["after"].products] == ["COFFEE"]
+    at_till.press("add:COFFEE")
+    assert len(at_till.page["sale"].lines) == 1
+
+    at_till.scan("no such thing")
+    assert at_till.said[0] == "“no such thing” was not found"
+    assert len(at_till.page["sale"].lines) == 1
+
+
+@pytest.mark.parametrize(("field", "typed"), [("quantity", "0"), ("quantity", "x"), ("price", ""), ("price", "-1")])
+def test_what_cannot_be_read_is_said_on_its_line_and_nothing_is_sold(at_till, maria, field, typed):
+    at_till.scan("7700 4412 0934", "COFFEE").press("scan", **{field: [typed]})
+
+    [(line, _off)] = at_till.page["lines"]
+    assert line.fault
+    assert line.fault in at_till.text.replace("&quot;", '"')
+    at_till.press("complete:11.99")
+    assert left_alone(maria)
+
+
+def test_a_whole_sale_redeems_and_earns_once_however_often_it_is_pressed(at_till, maria, coffee):
+    shop.code("WELCOME10", shop.off("5.00"), customer=maria)
+    at_till.scan("7700 4412 0934", "COFFEE", "COFFEE", "welcome10").press("points:more")
+
+    assert at_till.page["quote"].to_pay == Decimal("13.98")  # 23.98 − 5.00 − 100 points
+    at_till.complete()
+    again = at_till.sent
+    [order] = Order.objects.all()
+    assert at_till.said == (f"Sold to Maria Oliveira, order {order.external_id}", "Earns 13 points.")
+    assert (order.net, order.source, order.store_location) == (Decimal("13.98"), SOURCE, "Salem")
+    assert points_of(maria) in (400, 413)
+    assert Redemption.objects.get().till == "Till 2"
+
+    before = points_of(maria)
+    at_till.see(at_till.client.post(at_till.address, again))
+    assert at_till.said[0] == f"Sold to Maria Oliveira, order {order.external_id}"
+    assert (Order.objects.count(), Redemption.objects.count(), points_of(maria)) == (1, 1, before)
+
+
+def test_quoting_writes_nothing(at_till, maria):
+    shop.code("WELCOME10", shop.off("5.00"), customer=maria)
+    entries = Entry.objects.count()
+
+    at_till.scan("7700 4412 0934", "COFFEE", "WELCOME10").press("points:all")
+    at_till.press("drop:WELCOME10").press("points:fewer")
+
+    assert left_alone(maria)
+    assert Entry.objects.count() == entries
+
+
+def test_undo_gives_everything_back_and_takes_back_what_was_earned(at_till, maria):
+    voucher = shop.code("WELCOME10", shop.off("5.00"), customer=maria)
+    at_till.scan("7700 4412 0934", "COFFEE", "COFFEE", "WELCOME10").press("points:more").complete()
+    number = Order.objects.get().external_id
+
+    for _twice in range(2):
+        at_till.press(f"undo:{number}")
+        assert at_till.said[0] == f"Order {number} is undone"
+
+    voucher.refresh_from_db()
+    assert voucher.state == Voucher.State.ISSUED
+    assert points_of(maria) == 500
+    assert at_till.page["done"][0]["is_undone"]
+
+
+def test_a_voucher_says_what_is_missing_before_anyone_tries_it(at_till, maria):
+    shop.code("CLB", shop.off("10.00", min_spend=Decimal("75.00")), customer=maria)
+
+    at_till.scan("7700 4412 0934", "COFFEE")
+    [own] = at_till.page["own"]
+    assert (own.is_on, own.refusal.detail) == (False, "It needs $63.01 more on this bill.")
+
+    at_till.press("try", **{"try": "clb"})
+    assert at_till.said == ("CLB cannot be used", "It needs $63.01 more on this bill.")
+    assert at_till.page["sale"].codes == ()
+
+
+def test_too_many_points_are_refused_in_words_and_nothing_is_taken(at_till, maria):
+    at_till.scan("7700 4412 0934", "COFFEE").press("scan", points="900")
+
+    assert at_till.page["points_refused"].detail.startswith("900 points were asked for; there are 500 to spend")
+    assert not at_till.page["may_complete"]
+    at_till.press("complete:11.99")
+    assert left_alone(maria)
+
+
+def test_points_are_never_more_than_the_bill_needs(at_till, maria):
+    at_till.scan("7700 4412 0934", "COFFEE").press("points:all")
+
+    assert at_till.page["sale"].points == 239  # at 5 cents each, of $11.99
+    assert at_till.page["quote"].to_pay == Decimal("0.04")
+
+
+def test_a_bill_that_changed_meanwhile_is_not_sold_for_the_old_amount(at_till, maria, coffee):
+    at_till.scan("7700 4412 0934", "COFFEE").press("complete:11.99", price=["9.99"])
+
+    assert at_till.said[0] == "It comes to $9.99 now"
+    assert left_alone(maria)
+
+
+def test_the_loser_of_two_sees_who_won_and_what_is_left(at_till, maria):
+    for number in range(3):
+        shop.code(f"CLB-{number}", shop.off("5.00"), customer=maria)
+    other = Till(_another_cashier(), "Till 1")
+    for each in (at_till, other):
+        each.scan("7700 4412 0934", "COFFEE", "CLB-0")
+    other.complete()
+    before = points_of(maria)
+
+    at_till.complete()
+
+    what, why = at_till.said
+    assert what == "Voucher CLB-0 was just used at Salem · Till 1"
+    assert re.fullmatch(r"Maria Oliveira, .*[ap]m\. Nothing was taken here; Maria has 2 other vouchers left\.", why)
+    assert (Order.objects.count(), Redemption.objects.count(), points_of(maria)) == (1, 1, before)
+    assert at_till.page["sale"].codes == ()
+    assert at_till.page["quote"].to_pay == Decimal("11.99")
+
+
+def _another_cashier() -> Client:
+    client = Client()
+    client.force_login(User.objects.get(username="cashier"))
+    return client
+
+
+def test_what_is_held_no_other_till_can_take(at_till, maria):
+    shop.code("CLB-0", shop.off("5.00"), customer=maria)
+    at_till.scan("7700 4412 0934", "COFFEE", "CLB-0").press("hold")
+    other = Till(_another_cashier(), "Till 1").scan("7700 4412 0934", "COFFEE", "CLB-0")
+
+    assert at_till.said[0].startswith("Held until ")
+    assert other.said[0] == "CLB-0 cannot be used"
+    assert "held at Till 2 at Salem" in other.said[1]
+
+    at_till.complete()
+    assert Redemption.objects.count() == 1
+    assert not Hold.objects.open(timezone.now()).exists()
+
+
+def test_clearing_the_bill_lets_go_of_what_was_held(at_till, maria):
+    at_till.scan("7700 4412 0934", "COFFEE").press("points:more").press("hold")
+    assert points_of(maria) == 400
+
+    at_till.press("clear")
+
+    assert points_of(maria) == 500
+    assert (at_till.page["sale"].lines, at_till.page["person"]) == ((), None)
+
+
+def test_another_customer_does_not_get_the_first_ones_codes(at_till, maria):
+    ann = shop.member(first_name="Ann", email="ann@example.com")
+    shop.code("CLB-0", shop.off("5.00"), customer=maria)
+
+    at_till.scan("7700 4412 0934", "COFFEE", "CLB-0", "ann@example.com")
+
+    sale = at_till.page["sale"]
+    assert (sale.customer, sale.codes, len(sale.lines)) == (ann.pk, (), 1)
+    at_till.scan("CLB-0")
+    assert at_till.said[0] == "CLB-0 cannot be used"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"number": "\0" * 9, "do": "complete:0.00"},
+        {"number": "260101-AAAAAAAA", "customer": "9" * 30, "do": "scan", "scan": "\0"},
+        {"number": "260101-AAAAAAAA", "customer": "999999", "sku": "X", "name": "", "quantity": "1", "price": "1"},
+        {"do": "undo:nothing"},
+        {"do": "no such press"},
+        {"do": "choose:x"},
+    ],
+)
+def test_odd_forms_change_nothing(at_till, maria, sent):
+    at_till.see(at_till.client.post(at_till.address, sent))
+
+    assert left_alone(maria)
+
+
+def test_the_statements_do_not_grow_with_the_vouchers(at_till, maria):
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as counted:
+            at_till.press("count")
+        return len(counted)
+
+    discount = shop.off("5.00")
+    shop.code("CLB-0", discount, customer=maria)
+    at_till.scan("7700 4412 0934", "COFFEE")
+    statements()
+    few = statements()
+    for number in range(1, 15):
+        shop.code(f"CLB-{number}", discount, customer=maria)
+
+    assert statements() == few
+    assert len(at_till.page["own"]) == 15
+
+
+def test_a_voucher_of_last_week_is_not_said_to_be_used_just_now(at_till, maria):
+    shop.code("CLB-0", shop.off("5.00"), customer=maria)
+    at_till.scan("7700 4412 0934", "COFFEE", "CLB-0").complete()
+    Redemption.objects.update(redeemed_at=timezone.now() - timedelta(days=7))
+    at_till.scan("7700 4412 0934", "COFFEE", "CLB-0")
+
+    assert at_till.said[0] == "CLB-0 cannot be used"
+    assert "for order" in at_till.said[1]
+
+
+def test_only_who_may_sell_opens_the_page_and_sees_it_in_the_menu(cashier, db):
+    limited = User.objects.create_user("limited", is_staff=True)
+    client = Client()
+    client.force_login(limited)
+
+    assert client.get(reverse("till")).status_code == 403
+    assert client.post(reverse("till"), {"do": "undo:1"}).status_code == 403
+    assert f'href="{reverse("till")}"' not in client.get("/").content.decode()
+    assert f'href="{reverse("till")}"' in cashier.get("/").content.decode()
