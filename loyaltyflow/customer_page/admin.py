@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
+from loyaltyflow.merge_pages import may_merge
 from loyaltyflow.store.admin.customers import CustomerAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
@@ -36,11 +37,29 @@ def _edit(request: HttpRequest, customer: Customer) -> tuple[str, str]:
     return ("Edit details" if may else "Details", reverse("admin:store_customer_edit", args=[customer.pk]))
 
 
+def _adjust(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
+    if not request.user.has_perm("rewards.add_adjustment"):
+        return None
+    return "Adjust points", f"{reverse('admin:rewards_adjustment_add')}?customer={customer.pk}"
+
+
+def _sell(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
+    if not request.user.has_perm("rewards.use_till"):
+        return None
+    return "Open at till", f"{reverse('till')}?customer={customer.pk}"
+
+
+def _merge(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
+    if not may_merge(request):
+        return None
+    return "Merge with a duplicate", reverse("admin:store_merge_with", args=[customer.pk])
+
+
 class CustomerPage(CustomerAdmin):
     """All that is known of a customer; the form has a page of its own."""
 
-    # What can be done with a customer: each gives its label and address, or None to who may not. Others add theirs.
-    buttons: ClassVar[list[Button]] = [_edit]
+    # What can be done with a customer: each gives its label and address, or None to who may not.
+    buttons: ClassVar[list[Button]] = [_adjust, _sell, _merge, _edit]
     change_form_outer_before_template = "pages/customer/back.html"
 
     def get_urls(self) -> list[URLPattern]:
