@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0015_keep_what_tills_were_told'),
+        ('rewards', '0017_tell_customers_of_points'),
     ]
 
     operations = [
