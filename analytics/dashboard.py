@@ -10,7 +10,7 @@ from django.db.models import Count, F, Min, Q, Sum
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags import figures as written
 from messaging.models import Campaign, Engagement, Message
-from rewards.models import Account, Entry
+from rewards.models import Account, Entry, Lot
 from workflows.models import Workflow
 
 from . import weekly
@@ -265,6 +265,9 @@ def _points(period: Period, now: datetime) -> dict[str, Any]:
     later = Entry.objects.filter(occurred_at__gte=after).aggregate(points=Sum("points", default=0))
     at_end = held["points"] - later["points"]
     ledger = period.filters("occurred_at", now)
+    lots = Lot.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), remaining__gt=0)
+    waiting = Sum("remaining", default=0, filter=Q(available_at__gt=now))
+    liable = lots.aggregate(points=Sum("remaining", default=0), waiting=waiting)
 
     def line(points: int, **more: Any) -> dict[str, Any]:
         return {"points": points, "worth": points * worth, **more}
@@ -278,6 +281,7 @@ def _points(period: Period, now: datetime) -> dict[str, Any]:
             if kind in moves
         ],
         "end": line(at_end),
+        "liability": line(liable["points"], waiting=liable["waiting"]),
         "accounts": held["accounts"],
         "is_now": period.last >= now.date(),
         "ledger": rows_of(Entry, **ledger),

@@ -10,7 +10,7 @@ from loyaltyflow.store.models import StoreSettings
 from messaging.emails import Category
 from messaging.models import EmailTemplate
 from messaging.starters import starter
-from rewards.models import NoticeProgress, Tier
+from rewards.models import Multiplier, NoticeProgress, Tier
 from rewards.rules.points_per_spend import PointsPerSpend
 from segments import refresh
 from segments.conditions import Condition
@@ -39,13 +39,14 @@ def name_the_store(store: StoreSettings) -> None:
     store.postal_address = "12 Harbor Street, Salem, MA 01970"
     store.sender_email = "hello@harborstreet.example"
     store.state = "MA"
+    store.return_window_days = 14
     store.is_demo = True
     store.save()
 
 
 @transaction.atomic
 def set_up(now: datetime) -> None:
-    """Make the earning rule, the segments and both workflows, live from `now` on."""
+    """Make the earning rule, the multiplier, the segments and both workflows, live from `now` on."""
     # Tens of thousands of points notices would drown what the workflows do: the shop began to send them of late.
     NoticeProgress.objects.update_or_create(pk=1, defaults={"since": now + NOTICES_AFTER})
     PointsPerSpend.objects.create(
@@ -53,6 +54,7 @@ def set_up(now: datetime) -> None:
     )
     tiers()
     offers.make(now)
+    Multiplier.objects.create(name="Double points on coffee", factor=2, categories=["Coffee"])
     win_back(now)
     new_member_boost(now)
 
