@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -11,7 +12,7 @@ from django.db.models import Value
 from loyaltyflow.store.models import StoreSettings
 from segments.comparisons.dates import midnight
 
-from . import codes, endings, ledger
+from . import budgets, codes, endings, ledger
 from .discounts.base import Discount
 from .vouchers import Voucher
 
@@ -103,6 +104,9 @@ def _give(wishes: list[Wish], discount: Discount, now: datetime, workflow: int |
     discount = Discount.objects.non_polymorphic().get(pk=discount.pk)
     if not discount.can_be_given(now):
         return Assigned(0, {wish.origin: WhyNone.OFF for wish in wishes})
+    asked = {wish.origin for wish in wishes}
+    wishes = _within_budget(wishes, discount, now)
+    unpaid = dict.fromkeys(asked - {wish.origin for wish in wishes}, WhyNone.BUDGET)
     common = {"workflow": workflow, "now": now, "expires_at": last_instant(discount, now), "discount": discount.pk}
     given = _hand_out(wishes, discount, common)
     if discount.makes_codes:
@@ -111,7 +115,24 @@ def _give(wishes: list[Wish], discount: Discount, now: datetime, workflow: int |
         cursor.execute(TELL, [list(given.values())])
     if discount.supersedes and workflow is not None:
         endings.supersede(list(given.values()), now)
-    return Assigned(len(given), {wish.origin: WhyNone.NONE_LEFT for wish in wishes if wish.origin not in given})
+    short = [wish for wish in wishes if wish.origin not in given]
+    if short and discount.voucher_budget:
+        budgets.give_back((_one(discount, wish), now) for wish in short)
+    return Assigned(len(given), unpaid | {wish.origin: WhyNone.NONE_LEFT for wish in short})
+
+
+def _within_budget(wishes: list[Wish], discount: Discount, now: datetime) -> list[Wish]:
+    """Those of the wishes for which the discount's budget has a voucher left; all if it has no budget of vouchers."""
+    if not discount.voucher_budget:
+        return wishes
+    drawn = budgets.draw_each([_one(discount, wish) for wish in wishes], now)
+    return [wish for wish, given in zip(wishes, drawn, strict=True) if given]
+
+
+def _one(discount: Discount, wish: Wish) -> budgets.Wish:
+    """One voucher of the discount's budget."""
+    assert discount.voucher_budget
+    return budgets.Wish(discount.voucher_budget, wish.customer, Decimal(1))
 
 
 def last_instant(discount: Discount, now: datetime) -> datetime | None:

@@ -1,5 +1,7 @@
 """What loyalty earns: points, tiers, discounts and vouchers, and the rules by which customers get them."""
 
+from segments.models import Segment
+
 from .adjustments import Adjustment, AdjustmentLimit, AdjustmentReason
 from .budgets import Budget, Spending
 from .conditions import InTier, PointsBalance, PointsEarned
@@ -14,6 +16,7 @@ from .proofs import Proof
 from .receipts import Receipt
 from .rules import EarningRule
 from .tiers import Standing, Tier
+from .uses import of_discounts
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
 
 __all__ = [
@@ -46,3 +49,5 @@ __all__ = [
     "Tier",
     "Voucher",
 ]
+
+Segment.uses.append(of_discounts)

@@ -263,7 +263,11 @@ def trial(discount: Discount, request: HttpRequest) -> dict[str, Any]:
         shown |= {"off": off, "left": bill.goods + shipping - off.total, "gift": off.gift, "times": off.factor}
     except Refused as refused:
         shown |= {"refusal": refused.refusal}
-    shown["lines"] = [{"line": line, "off": off_lines.get(line.number)} for line in lines]
+    shown["shipping_typed"] = f"{shipping.normalize():f}"
+    shown["lines"] = [
+        {"line": line, "quantity": f"{line.quantity.normalize():f}", "off": off_lines.get(line.number)}
+        for line in lines
+    ]
     return shown
 
 

@@ -195,6 +195,11 @@ class Discount(PolymorphicModel):
         """The budget that what it takes off bills is taken from, if there is one."""
         return self.budget if self.budget and self.budget.unit == Budget.Unit.MONEY else None
 
+    @property
+    def voucher_budget(self) -> Budget | None:
+        """The budget that says how many vouchers of it may be given, if there is one."""
+        return self.budget if self.budget and self.budget.unit == Budget.Unit.VOUCHERS else None
+
     def spent_on(self, bill: Bill) -> Decimal:
         """What of the bill's goods counts for the least that must be spent."""
         return bill.goods

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.models import Event
 from rewards.assigning import Assigned, WhyNone
+from rewards.models import Budget, Spending
 from rewards.vouchers import Voucher
 from tests import factories
 
@@ -195,3 +196,26 @@ def test_two_vouchers_in_one_batch_have_codes_of_their_own(now, monkeypatch):
 
     given = dict(Voucher.objects.exclude(customer=None).values_list("customer", "code"))
     assert given == {people[0].pk: "AAA", people[1].pk: "CCC", people[2].pk: "DDD"}
+
+
+def test_a_budget_of_vouchers_ends_with_the_last(now):
+    of = Budget.objects.create(name="Autumn", unit="vouchers", amount=3, per_customer=1, period="month")
+    people = [factories.customer() for _each in range(5)]
+    paid = discount(budget=of)
+
+    given = give(paid, now)
+    assert given.new == 3
+    assert given.without == {f"test:{who.pk}": WhyNone.BUDGET for who in people[3:]}
+    assert set(Voucher.objects.values_list("customer", flat=True)) == {who.pk for who in people[:3]}
+    assert list(Spending.objects.filter(customer=None).values_list("used", flat=True)) == [3]
+    assert give(paid, now, "birthday").new == 0
+
+
+def test_what_no_code_was_left_for_is_not_taken_from_the_budget(now):
+    of = Budget.objects.create(name="Autumn", unit="vouchers", amount=3)
+    paid = discount(budget=of, makes_codes=False)
+    pool(paid, "ONLY1")
+    for _each in range(2):
+        factories.customer()
+    assert give(paid, now).new == 1
+    assert list(Spending.objects.filter(customer=None).values_list("used", flat=True)) == [1]

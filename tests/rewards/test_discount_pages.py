@@ -3,9 +3,11 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from rewards.admin.discounts import kinds, state
 from rewards.discounts import Discount
@@ -14,6 +16,7 @@ from rewards.discounts.amount_off_category import AmountOffCategory
 from rewards.discounts.amount_off_item import AmountOffItem
 from rewards.discounts.free_product import FreeProduct
 from rewards.models import Budget, Redemption, Spending
+from segments.models import Segment
 from tests import factories
 
 from .bills import discount, voucher
@@ -148,3 +151,11 @@ def test_the_list_of_budgets_shows_what_is_used(admin_client):
     assert 'max="500.00" value="120.50"' in page
     address = reverse("admin:rewards_budget_delete", args=[month.pk])
     assert (admin_client.post(address, {"post": "yes"}).status_code, Budget.objects.count()) == (403, 2)
+
+
+def test_a_segment_that_a_discount_is_for_is_kept(admin_client):
+    regulars = Segment.objects.create(name="Regulars", kind="static")
+    discount(name="For regulars").segments.add(regulars)
+    assert [str(use) for use in regulars.used_by()] == ["discount “For regulars”"]
+    with pytest.raises(ValidationError, match="is used by discount “For regulars”"):
+        regulars.archive(timezone.now())
