@@ -22,6 +22,7 @@ ROWS = {
     "import.orders",
     "render.email",
     "deliver.smtp",
+    "ledger.verify",
 }
 
 

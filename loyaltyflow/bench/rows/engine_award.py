@@ -13,8 +13,8 @@ given AS (
     ON CONFLICT DO NOTHING RETURNING id, customer_id, points
 ),
 lots AS (
-    INSERT INTO rewards_lot (entry_id, customer_id, points, remaining, earned_at)
-    SELECT id, customer_id, points, points, %(now)s FROM given
+    INSERT INTO rewards_lot (entry_id, customer_id, points, remaining, earned_at, available_at)
+    SELECT id, customer_id, points, points, %(now)s, %(now)s FROM given
 ),
 balances AS (
     INSERT INTO rewards_account (customer_id, balance, updated_at)
@@ -40,7 +40,8 @@ class Award(EngineRow):
     queries = EngineRow.queries | {
         "entries": "SELECT kind, points, occurred_at, explanation, count(DISTINCT key), sum(customer_id) "
         "FROM rewards_entry GROUP BY 1, 2, 3, 4",
-        "lots": "SELECT points, remaining, earned_at, expires_at, count(*) FROM rewards_lot GROUP BY 1, 2, 3, 4",
+        "lots": "SELECT points, remaining, state, earned_at, available_at, expires_at, count(*) FROM rewards_lot "
+        "GROUP BY 1, 2, 3, 4, 5, 6",
         "balances": "SELECT balance, updated_at, count(*) FROM rewards_account GROUP BY 1, 2",
         "events": "SELECT name, occurred_at, properties, count(*), sum(customer_id) FROM store_event "
         "WHERE source <> 'bench' GROUP BY 1, 2, 3",
