@@ -37,6 +37,10 @@ class EntryQuerySet(models.QuerySet["Entry"]):
         gifts = self.filter(customer__any=customers, kind=Entry.Kind.BOOST)
         return gifts.order_by("customer_id", "-occurred_at", "-pk").distinct("customer_id")
 
+    def gained(self) -> "EntryQuerySet":
+        """Points that customers got, not those that only came back or came over from somebody else."""
+        return self.filter(kind__in=GAINS)
+
     def update(self, **fields: Any) -> int:
         """Refused: the ledger is only added to."""
         raise ValidationError(Entry.ONLY_ADDED)
@@ -119,6 +123,14 @@ class Entry(models.Model):
         raise ValidationError(self.ONLY_ADDED)
 
 
+GAINS = (
+    Entry.Kind.EARN,
+    Entry.Kind.BOOST,
+    Entry.Kind.WELCOME,
+    Entry.Kind.TIER_BONUS,
+    Entry.Kind.MANUAL_ADD,
+    Entry.Kind.MIGRATION,
+)
 EVENTS = {
     Entry.Kind.EARN: "points_earned",
     Entry.Kind.BOOST: "points_given",

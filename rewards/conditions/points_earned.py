@@ -64,5 +64,5 @@ class PointsEarned(ComparesKnownNumber, InWindow, Condition):
         return figures.points(credits.aggregate(sum=Sum("points"))["sum"] or 0)
 
     def _credits(self) -> QuerySet[Entry]:
-        credits = Entry.objects.filter(points__gt=0)
+        credits = Entry.objects.gained()
         return credits.filter(kind=self.kind) if self.kind else credits

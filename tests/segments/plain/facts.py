@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from messaging.models import Engagement, Message, Suppression
-from rewards.models import Entry, Standing
+from rewards.models import Draw, Entry, Lot, Standing
 from segments.models import Membership
 from workflows.models import Enrolment
 
@@ -49,6 +49,10 @@ TABLES: dict[str, Any] = {
     "standings": lambda: Standing.objects.values(
         "customer_id", "tier_id", "tier__threshold", "since", "until", "reason"
     ),
+    "lots": lambda: Lot.objects.values(
+        "pk", "customer_id", "points", "available_at", "expires_at", "entry__occurred_at"
+    ),
+    "draws": lambda: Draw.objects.values("lot_id", "points", "at", customer_id=F("entry__customer_id")),
     "messages": lambda: Message.objects.values(),
     "engagements": lambda: Engagement.objects.values(
         "kind",
