@@ -33,6 +33,8 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
         ("Tier history", "swap_vert", "rewards.standing"),
         ("Balances", "account_balance_wallet", "rewards.account"),
         ("Till", "point_of_sale", "till"),
+        ("Vouchers", "confirmation_number", "rewards.voucher"),
+        ("Code pools", "inventory_2", "rewards.codepool"),
     ],
     "Settings": [
         ("Store", "store", "store.storesettings"),

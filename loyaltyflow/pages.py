@@ -20,7 +20,8 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from loyaltyflow.till_page import views as till_page
 from messaging.models import EmailTemplate, Message
-from rewards.models import Proof
+from rewards.models import CodePool, Proof
+from rewards.vouchers import run_out
 from segments.models import Segment
 from workflows.models import Enrolment, Workflow
 
@@ -117,6 +118,10 @@ def _needs_a_look(health: dict[str, Any]) -> list[dict[str, Any]]:
     found += [
         {"kind": "segment", "name": each.name, "link": page_of(Segment, each.pk)}
         for each in Segment.objects.failing()[:5]
+    ]
+    found += [
+        {"kind": "codes", "name": name, "link": rows_of(CodePool, discount__id__exact=pk)}
+        for pk, name in run_out(timezone.now()).values_list("pk", "name")[:5]
     ]
     held = Enrolment.objects.active().filter(workflow__status=Workflow.Status.PAUSED)
     by_workflow = held.order_by("workflow__name").values_list("workflow", "workflow__name").annotate(Count("pk"))

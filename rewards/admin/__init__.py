@@ -1,5 +1,16 @@
 """The pages of the loyalty programme."""
 
-from . import adjustments, budgets, discounts, points, programme, proofs, rules, tiers
+from . import adjustments, budgets, discounts, points, pools, programme, proofs, rules, tiers, vouchers
 
-__all__ = ["adjustments", "budgets", "discounts", "points", "programme", "proofs", "rules", "tiers"]
+__all__ = [
+    "adjustments",
+    "budgets",
+    "discounts",
+    "points",
+    "pools",
+    "programme",
+    "proofs",
+    "rules",
+    "tiers",
+    "vouchers",
+]
