@@ -20,7 +20,8 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from loyaltyflow.till_page import views as till_page
 from messaging.models import EmailTemplate, Message
-from rewards.models import CodePool, Proof
+from rewards import notices
+from rewards.models import Adjustment, CodePool, Entry, Proof
 from rewards.vouchers import run_out
 from segments.models import Segment
 from workflows.models import Enrolment, Workflow
@@ -101,6 +102,8 @@ def _health(now: datetime) -> dict[str, Any]:
         "uncertain": Message.objects.filter(status=Message.Status.UNCERTAIN).count(),
         "proof": Proof.objects.order_by("-at").first(),
         "proofs_link": rows_of(Proof),
+        "unnoticed": notices.missing(now).count(),
+        "unnoticed_link": rows_of(Entry, notice="missing"),
         "ticks_link": rows_of(TickRun),
         "uncertain_link": rows_of(Message, status__exact=Message.Status.UNCERTAIN),
         "overdue_link": rows_of(Enrolment, status__exact=Enrolment.Status.ACTIVE, due_at__lte=now.isoformat()),
@@ -115,6 +118,11 @@ def _needs_a_look(health: dict[str, Any]) -> list[dict[str, Any]]:
         found.append({"kind": "failed", "number": health["failed"], "link": link})
     if health["uncertain"]:
         found.append({"kind": "uncertain", "number": health["uncertain"], "link": health["uncertain_link"]})
+    if asked := Adjustment.objects.pending().count():
+        link = rows_of(Adjustment, state__exact=Adjustment.State.PENDING)
+        found.append({"kind": "adjustments", "number": asked, "link": link})
+    if health["unnoticed"]:
+        found.append({"kind": "unnoticed", "number": health["unnoticed"], "link": health["unnoticed_link"]})
     found += [
         {"kind": "segment", "name": each.name, "link": page_of(Segment, each.pk)}
         for each in Segment.objects.failing()[:5]

@@ -15,6 +15,7 @@ from loyaltyflow.merge_pages import may_merge
 from loyaltyflow.store.admin.customers import CustomerAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
+from rewards.models import Notice
 from rewards.progress import progress
 
 from . import has, head, timeline, why
@@ -55,11 +56,15 @@ def _merge(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
     return "Merge with a duplicate", reverse("admin:store_merge_with", args=[customer.pk])
 
 
+def _changes(request: HttpRequest, customer: Customer) -> tuple[str, str]:
+    return "Changes", reverse("admin:store_customer_history", args=[customer.pk])
+
+
 class CustomerPage(CustomerAdmin):
     """All that is known of a customer; the form has a page of its own."""
 
     # What can be done with a customer: each gives its label and address, or None to who may not.
-    buttons: ClassVar[list[Button]] = [_adjust, _sell, _merge, _edit]
+    buttons: ClassVar[list[Button]] = [_adjust, _sell, _merge, _edit, _changes]
     change_form_outer_before_template = "pages/customer/back.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -100,6 +105,7 @@ class CustomerPage(CustomerAdmin):
             "customer": customer,
             "now": now,
             "buttons": [each for each in buttons if each],
+            "untold": Notice.objects.filter(entry__customer=customer).exclude(exemption="").order_by("-pk").first(),
             "timeline": timeline.read(
                 customer, user, asked.get("show", ""), int(page) if page.isdecimal() and len(page) < 9 else 1, now
             ),

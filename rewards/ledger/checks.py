@@ -161,6 +161,19 @@ DISCOUNTS_COUNTED = Check(
     """,
 )
 
+# By when they were written down: what is added for the past is told of from then on.
+NOTICED = Check(
+    "notices",
+    """
+    SELECT 'Nobody told customer ' || entry.customer_id || ' of ' || entry.points || ' points (' || entry.explanation
+        || '), and no reason is known.'
+    FROM rewards_entry AS entry
+    WHERE entry.recorded_at < now() - interval '24 hours 10 minutes'
+        AND entry.occurred_at >= coalesce((SELECT since FROM rewards_noticeprogress), '-infinity')
+        AND NOT EXISTS (SELECT FROM rewards_notice AS notice WHERE notice.entry_id = entry.id)
+    """,
+)
+
 CHECKS: list[Check] = [
     BALANCES,
     DEBTS,
@@ -176,6 +189,7 @@ CHECKS: list[Check] = [
     USED_ONCE,
     VOUCHERS_COUNTED,
     DISCOUNTS_COUNTED,
+    NOTICED,
 ]
 
 

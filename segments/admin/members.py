@@ -27,6 +27,7 @@ from django.utils.text import slugify
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
+from loyaltyflow.audit.telling import exported
 from loyaltyflow.store.admin.base import QuickPaginator
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.files import CannotBeRead
@@ -111,6 +112,7 @@ def candidates(request: HttpRequest, segment: Segment) -> dict[str, Any]:
 def export(segments: ModelAdmin, request: HttpRequest, segment: Segment) -> HttpResponseBase:
     """All members as a CSV file, sent while it is read."""
     _must_see_customers(request)
+    exported("segments.segment", f"Members of {segment}", segment.members_now)
     stays = segment.memberships.open().order_by("-joined_at", "-pk")
     answer = StreamingHttpResponse(_rows(stays), content_type="text/csv; charset=utf-8")
     name = f"{slugify(segment.name) or 'segment'}-{timezone.now():%Y-%m-%d}.csv"

@@ -8,6 +8,7 @@ from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection, models, transaction
 from django.db.models.expressions import RawSQL
 
+from loyaltyflow.audit.telling import told
 from loyaltyflow.sql import compiled, make_room
 from loyaltyflow.store.models import Customer, FeedReader
 
@@ -150,9 +151,11 @@ def _take_in_who_comes_anyway(segment: Segment, affected: list[Segment], now: da
 
 def _take_over(segment: Segment, now: datetime, by: "User | None") -> None:
     """Make the draft the tree by which it is judged, and forget the one before."""
-    old, segment.root = segment.root_id, segment.draft
+    old, said = segment.root_id, segment.summary()
+    segment.root = segment.draft
     nothing = {"draft": None, "draft_changed_at": None, "draft_changed_by": None}
-    Segment.objects.filter(pk=segment.pk).update(root=segment.root, saved_at=now, saved_by=by, **nothing)
+    with told("segments.segment", segment.pk, {"conditions": said}, {"conditions": segment.summary()}):
+        Segment.objects.filter(pk=segment.pk).update(root=segment.root, saved_at=now, saved_by=by, **nothing)
     fell([old] if old else [])
 
 
