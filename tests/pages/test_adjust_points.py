@@ -53,8 +53,6 @@ def test_the_audit_says_who_changed_what(browse, boss, width):
         page.click("text=Export")
     assert download.value.suggested_filename == "audit.csv"
     assert Change.objects.latest("pk").user == boss
-    page.goto(
-        page.url.split("/loyaltyflow")[0] + f"/rewards/adjustmentreason/{AdjustmentReason.objects.get().pk}/history/"
-    )
+    page.goto(page.url.split("/loyaltyflow")[0] + f"/rewards/adjustmentreason/{gift.pk}/history/")
     assert "Changes of A present" in page.content()
     assert page.complaints == []
