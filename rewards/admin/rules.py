@@ -5,12 +5,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IS_POPUP_VAR
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from loyaltyflow.store.models import StoreSettings
 from loyaltyflow.store.templatetags.figures import count, money
@@ -26,7 +28,7 @@ from ..rules.points_per_spend import PointsPerSpend
 from ..rules.points_per_unit import PointsPerUnit
 
 GOODS = ("Only for some goods", {"fields": ["products", "categories"]})
-WHEN = ("When", {"fields": [("starts_at", "ends_at"), "is_active"]})
+WHEN = ("When", {"fields": ["starts_at", "ends_at", "is_active"]})
 
 
 class TriedAdmin(ModelAdmin):
@@ -34,6 +36,7 @@ class TriedAdmin(ModelAdmin):
 
     autocomplete_fields = ["products"]
     change_form_before_template = "admin/rewards/programme/said.html"
+    formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
     permissions_of: Any = None
 
     class Media:
@@ -149,7 +152,7 @@ class MultiplierAdmin(TriedAdmin):
         (None, {"fields": ["name", "factor"]}),
         ("Only for some customers", {"fields": ["segments", "tiers"]}),
         GOODS,
-        ("Only at some times", {"fields": ["weekdays", ("from_hour", "until_hour"), ("starts_at", "ends_at")]}),
+        ("Only at some times", {"fields": ["weekdays", ("from_hour", "until_hour"), "starts_at", "ends_at"]}),
         (None, {"fields": ["is_active"]}),
     ]
 
