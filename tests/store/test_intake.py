@@ -292,6 +292,15 @@ def test_products_are_updated_by_sku(take):
     assert take(PRODUCTS, {"sku": "TEA", "price": "5"}).counts["unchanged"] == 1
 
 
+def test_products_that_earn_no_points_stay_so_until_told_otherwise(take):
+    take(PRODUCTS, {"sku": "GIFT-50", "earns_points": "no"}, {"sku": "TEA"})
+    take(PRODUCTS, {"sku": "GIFT-50", "name": "Gift card"}, {"sku": "TEA", "name": "Tea"})
+    assert list(Product.objects.order_by("sku").values_list("name", "earns_points")) == [
+        ("Gift card", False),
+        ("Tea", True),
+    ]
+
+
 LINE = {
     "order_number": "1",
     "placed_at": "2026-10-01 10:00",

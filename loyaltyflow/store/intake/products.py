@@ -6,7 +6,7 @@ from loyaltyflow.store.buyers import tell_of_new_group
 from . import cells
 from .base import Column, Context, Kind
 
-FIELDS = ("name", "category", "brand", "price", "image_url", "url", "is_active")
+FIELDS = ("name", "category", "brand", "price", "image_url", "url", "is_active", "earns_points")
 # Several rows of one product: the last filled cell of each column counts.
 LAST = ", ".join(
     f'(array_agg("{name}" ORDER BY line DESC) FILTER (WHERE "{name}" IS NOT NULL))[1] {name}' for name in FIELDS
@@ -20,9 +20,9 @@ UPDATE = f"""UPDATE store_product p SET {", ".join(f"{name} = coalesce(n.{name},
 FROM intake_products n WHERE n.sku = p.sku AND ({" OR ".join(f"n.{name} <> p.{name}" for name in FIELDS)}
     OR n.price IS NOT NULL AND p.price IS NULL)
 RETURNING p.sku"""
-CREATE = """INSERT INTO store_product (sku, name, category, brand, price, image_url, url, is_active)
+CREATE = """INSERT INTO store_product (sku, name, category, brand, price, image_url, url, is_active, earns_points)
 SELECT sku, coalesce(name, sku), coalesce(category, ''), coalesce(brand, ''), price, coalesce(image_url, ''),
-    coalesce(url, ''), coalesce(is_active, true)
+    coalesce(url, ''), coalesce(is_active, true), coalesce(earns_points, true)
 FROM intake_products ON CONFLICT (sku) DO NOTHING RETURNING sku"""
 MARK = """WITH changed AS ({statement})
 UPDATE intake_rows r SET status = '{status}' FROM changed WHERE changed.sku = r.sku"""
@@ -47,6 +47,7 @@ class Products(Kind):
         Column("image_url", cells.url, "Web address of its picture.", example="https://shop.example.com/tea.jpg"),
         Column("url", cells.url, "Web address of its page.", example="https://shop.example.com/tea"),
         Column("is_active", cells.yes_no, "Whether it is sold now: yes or no.", "boolean", example="yes"),
+        Column("earns_points", cells.yes_no, "No for gift cards and the like: yes or no.", "boolean", example="yes"),
     )
 
     def merge(self, cursor: Any, context: Context) -> dict[str, int]:
