@@ -3,6 +3,7 @@
 A few rounds at every run; `pytest --hypothesis-profile=thorough tests/till/test_parallel.py` plays a hundred.
 """
 
+import json
 import subprocess
 import sys
 
@@ -27,8 +28,8 @@ from django.test import Client
 settings.ALLOWED_HOSTS.append("testserver")
 settings.DATABASES["default"]["NAME"] = sys.argv[1]
 for line in sys.stdin:
-    path, body, key = json.loads(line)
-    headers = {"Authorization": "Bearer " + sys.argv[2], "Idempotency-Key": key}
+    path, body, key, secret = json.loads(line)
+    headers = {"Authorization": "Bearer " + secret, "Idempotency-Key": key}
     answer = Client().post(path, body, content_type="application/json", headers=headers)
     print(json.dumps([answer.status_code, answer.json()]), flush=True)
 """
@@ -39,12 +40,10 @@ def rounds() -> int:
     return 100 if settings().max_examples >= 100 else 3
 
 
-@pytest.fixture
-def tills():
-    """Twenty processes that sell, all with one key."""
-    secret = ApiKey.issue("Till", ["till"])[1]
-    name = django_settings.DATABASES["default"]["NAME"]
-    order = [sys.executable, "-c", SELL, name, secret]
+@pytest.fixture(scope="module")
+def tills(django_db_setup):
+    """Twenty processes that sell."""
+    order = [sys.executable, "-c", SELL, django_settings.DATABASES["default"]["NAME"]]
     started = [
         subprocess.Popen(order, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         for _ in range(TILLS)
@@ -56,17 +55,22 @@ def tills():
         each.wait(30)
 
 
-def at_once(tills, bodies, name):
-    """What each till was answered to its purchase, sent at the same moment as all others."""
-    for number, (till, body) in enumerate(zip(tills, bodies, strict=True)):
-        till.stdin.write(shop.json.dumps(["/api/v1/till/orders", body, f"{name}-{number}"]) + "\n")
-    for till in tills:
-        till.stdin.flush()
-    return [shop.json.loads(till.stdout.readline()) for till in tills]
+@pytest.fixture
+def at_once(tills, db):
+    """A function that returns what each till was answered to its purchase, sent at the same moment as all others."""
+    secret = ApiKey.issue("Till", ["till"])[1]
+
+    def send(bodies, *keys):
+        for number, (till, body) in enumerate(zip(tills, bodies, strict=True)):
+            key = keys[0] if len(keys) == 1 else f"{keys}-{number}"
+            till.stdin.write(json.dumps(["/api/v1/till/orders", body, key, secret]) + "\n")
+        return [json.loads(till.stdout.readline()) for till in tills]
+
+    return send
 
 
-def test_one_of_twenty_tills_redeems_a_code_for_one_use(tills):
-    people = [shop.member() for _ in tills]
+def test_one_of_twenty_tills_redeems_a_code_for_one_use(at_once):
+    people = [shop.member() for _ in range(TILLS)]
     for round_ in range(rounds()):
         shop.code(f"ONCE{round_:03}")
         sales = [
@@ -78,7 +82,7 @@ def test_one_of_twenty_tills_redeems_a_code_for_one_use(tills):
             }
             for who in people
         ]
-        told = at_once(tills, sales, f"round-{round_}")
+        told = at_once(sales, "round", round_)
         assert sorted(status for status, _ in told) == [200] + [409] * (TILLS - 1), told
         losers = [body["error"] for status, body in told if status == 409]
         assert {error["reason"] for error in losers} == {"already_redeemed"}
@@ -86,7 +90,7 @@ def test_one_of_twenty_tills_redeems_a_code_for_one_use(tills):
     assert Redemption.objects.count() == rounds()
 
 
-def test_twenty_tills_spend_from_one_balance_never_below_zero(tills):
+def test_twenty_tills_spend_from_one_balance_never_below_zero(at_once):
     who = shop.member(100)
     spent = 0
     for round_ in range(rounds()):
@@ -94,7 +98,7 @@ def test_twenty_tills_spend_from_one_balance_never_below_zero(tills):
             {"external_id": f"R-{round_}-{number}", "customer": who.pk, "bill": shop.bill(), "points_to_use": 30}
             for number in range(TILLS)
         ]
-        told = at_once(tills, sales, f"round-{round_}")
+        told = at_once(sales, "round", round_)
         done = [body for status, body in told if status == 200]
         refused = [body["error"] for status, body in told if status != 200]
         assert {error["reason"] for error in refused} == {"insufficient_points"}
@@ -106,12 +110,10 @@ def test_twenty_tills_spend_from_one_balance_never_below_zero(tills):
     assert ledger.verify() == []
 
 
-def test_the_same_request_twice_at_once_has_one_effect(tills):
+def test_the_same_request_twice_at_once_has_one_effect(at_once):
     who = shop.member(100)
     sale = {"external_id": "R-1", "customer": who.pk, "bill": shop.bill(), "points_to_use": 30}
-    for till in tills:
-        till.stdin.write(shop.json.dumps(["/api/v1/till/orders", sale, "the same"]) + "\n")
-    told = [shop.json.loads(till.stdout.readline()) for till in tills]
+    told = at_once([sale] * TILLS, "the same")
     done = [body for status, body in told if status == 200]
     busy = [body["error"]["reason"] for status, body in told if status == 409]
     assert len(done) + len(busy) == TILLS
