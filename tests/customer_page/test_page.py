@@ -274,3 +274,20 @@ def test_who_may_not_see_customers_sees_neither_page_nor_form():
 
     assert client.get(address_of(who)).status_code == 403
     assert client.get(reverse("admin:store_customer_edit", args=[who.pk])).status_code == 403
+
+
+def test_each_button_is_shown_to_who_may_press_it_and_leads_somewhere(admin_client):
+    who = factories.customer(first_name="Ann")
+    limited_page = limited().get(address_of(who))
+    page = admin_client.get(address_of(who))
+
+    assert [label for label, _ in limited_page.context["buttons"]] == ["Details", "Changes"]
+    assert [label for label, _ in page.context["buttons"]] == [
+        "Adjust points",
+        "Open at till",
+        "Merge with a duplicate",
+        "Edit details",
+        "Changes",
+    ]
+    for _, address in page.context["buttons"]:
+        assert admin_client.get(address).status_code == 200
