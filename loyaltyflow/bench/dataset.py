@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.core.management.color import no_style
+from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connection
 
 from loyaltyflow.sql import emptying
@@ -155,6 +157,7 @@ def clear_work() -> None:
         model._meta.db_table
         for app in ("segments", "messaging", "rewards", "workflows", "analytics")
         for model in apps.get_app_config(app).get_models()
+        if model._meta.managed
     ]
     execute(emptying(f"TRUNCATE {', '.join(tables)}, store_feedreader, django_q_ormq RESTART IDENTITY CASCADE"))
     forget_other_facts()
@@ -211,8 +214,15 @@ def _shipped() -> list[str]:
     return [document.segment.name for document in defaults.described()]
 
 
+def _flush() -> None:
+    """Empty every table, those that are only added to as well, and write what each new database holds."""
+    for statement in sql_flush(no_style(), connection, allow_cascade=True):
+        execute(emptying(statement))
+    emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+
+
 def _build(data: DataSet) -> None:
-    call_command("flush", interactive=False, verbosity=0)
+    _flush()
     for sql in FACTS:
         execute(sql, data.parameters)
     for table in ("store_customer", "store_product", "store_order", "store_tag"):

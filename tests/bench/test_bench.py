@@ -23,6 +23,7 @@ ROWS = {
     "render.email",
     "deliver.smtp",
     "ledger.verify",
+    "till.commit",
 }
 
 

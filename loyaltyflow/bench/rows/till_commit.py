@@ -126,7 +126,7 @@ class TillCommit(Row):
 
     def prepare(self) -> None:
         Programme.load()
-        self.sales = max(40, min(1_600, self.data.scale // 100))
+        self.sales = max(40, min(1_600, self.data.scale // 50))
         self.people = [pk for (pk,) in answer(MEMBERS.format(people=PEOPLE))]
         self.key, self.secret = ApiKey.issue("Bench", ["till"])
         self.discount = AmountOffBill.objects.create(name="Bench", title="$5.00 off", is_active=True, amount=Decimal(5))
@@ -135,7 +135,8 @@ class TillCommit(Row):
         self.server = self._serve()
         self.told = ""
         body = {"customer": self.people[0], "bill": {"lines": [{"sku": "BENCH-1", "amount": "20.00"}] * 2}}
-        self._send(self._client(), "quote", "first", body)  # what it is told is as long as any other
+        for number in range(4 * CLIENTS):  # each worker has begun, and what is told is as long as any other
+            self._send(self._client(), "quote", f"first {number}", body)
 
     def _serve(self) -> "subprocess.Popen[bytes]":
         known = connection.settings_dict
