@@ -13,7 +13,7 @@ from loyaltyflow.store.templatetags.figures import clock, count, money
 from loyaltyflow.words import listed, number, plain
 from rewards import codes, till
 from rewards.bill import Refusal, Refused
-from rewards.models import Voucher
+from rewards.models import Hold, Voucher
 from rewards.vouchers import Redemption
 
 from .sale import SOURCE, Line, Place, Sale, new
@@ -204,7 +204,9 @@ def _hold(sale: Sale, pressed: Press) -> After:
     """Keep the points and the first code for the customer for some minutes."""
     if sale.customer is None or not (sale.points or sale.codes):
         return After(sale, Said("hold", "There is nothing to hold", "Choose points or a voucher first."))
-    name = f"{sale.number}-{sale.points}-{len(sale.codes)}"
+    # Pressed again while it lasts it is the same hold; once it is over, the next one has a number of its own.
+    before = Hold.objects.filter(source=SOURCE, external_id__startswith=f"{sale.number}-")
+    name = f"{sale.number}-{before.count() - before.open(pressed.now).count()}"
     customer, code = sale.customer, next(iter(sale.codes), "")
     try:
         held = again(

@@ -266,6 +266,19 @@ def test_what_is_held_no_other_till_can_take(at_till, maria):
     assert not Hold.objects.open(timezone.now()).exists()
 
 
+def test_what_was_let_go_of_can_be_held_again(at_till, maria):
+    at_till.scan("7700 4412 0934", "COFFEE").press("points:more").press("hold")
+    again = at_till.sent
+    at_till.see(at_till.client.post(at_till.address, again))
+    assert (Hold.objects.count(), points_of(maria)) == (1, 400)
+
+    at_till.press("release")
+    assert points_of(maria) == 500
+
+    at_till.press("hold")
+    assert (Hold.objects.count(), points_of(maria)) == (2, 400)
+
+
 def test_clearing_the_bill_lets_go_of_what_was_held(at_till, maria):
     at_till.scan("7700 4412 0934", "COFFEE").press("points:more").press("hold")
     assert points_of(maria) == 400
