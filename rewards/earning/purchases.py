@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import F
 
@@ -56,7 +57,10 @@ def earning(
     orders: models.QuerySet[Order], programme: Programme, now: datetime, factor: Decimal = Decimal(1)
 ) -> models.QuerySet[Movement]:
     """What each of the orders that are purchases at `now` earns by each rule."""
-    bills = of_orders(orders & Order.objects.purchases(now), factor)
+    try:
+        bills = of_orders(orders & Order.objects.purchases(now), factor)
+    except EmptyResultSet:
+        return Movement.objects.none()
     return worked_out(bills, programme, StoreSettings.load(), now)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.core.exceptions import EmptyResultSet
 from django.db import models
 
 from loyaltyflow.sql import compiled
@@ -93,6 +94,9 @@ def due(orders: models.QuerySet[Order], now: datetime) -> models.QuerySet[Moveme
     written = Written.of(StoreSettings.load())
     columns, values = written.columns()
     names = ("pk", "external_id", "net", "cancelled_at", "refunded_at")
-    sql, parameters = compiled(orders.order_by().values_list(*names))
+    try:
+        sql, parameters = compiled(orders.order_by().values_list(*names))
+    except EmptyResultSet:
+        return Movement.objects.none()
     queries = DUE.format(columns=columns, orders=sql, amount=written.money("d.amount"), net=written.money("d.net"))
     return Movement.over(queries, [now, *values, *parameters])

@@ -451,3 +451,10 @@ def test_as_many_statements_for_many_orders_and_rules_as_for_few(now):
     StoreSettings.load(), Programme.load()
     earning.settle(now - DAY)
     assert statements(2, 2) == statements(20, 40)
+
+
+@pytest.mark.django_db
+def test_no_orders_earn_nothing_and_lose_nothing(now):
+    rule(now)
+    assert earning.earn(Order.objects.none(), now) == 0
+    assert earning.reverse(Order.objects.none(), now) == 0
