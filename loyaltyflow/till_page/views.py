@@ -17,6 +17,7 @@ from .sale import new, place_of, sent
 from .shown import context
 
 MAY = "rewards.use_till"
+NUMBER = 19  # digits, of which no customer has as many
 
 
 def till(request: HttpRequest) -> HttpResponse:
@@ -29,7 +30,7 @@ def till(request: HttpRequest) -> HttpResponse:
         return _choose_place(request)
     if request.method != "POST":
         who = request.GET.get("customer", "")
-        sale = new(now, customer=int(who) if who.isdecimal() and len(who) < 19 else None)
+        sale = new(now, customer=int(who) if who.isdecimal() and len(who) < NUMBER else None)
         return _page(request, context(After(sale), place, now))
     name, _, value = request.POST.get("do", "").partition(":")
     after = press(sent(request.POST, now), name, Press(value, request.POST, place, now))
@@ -45,12 +46,15 @@ def _page(request: HttpRequest, about: dict[str, Any]) -> HttpResponse:
 
 
 def _choose_place(request: HttpRequest) -> HttpResponse:
-    """Ask once which till this browser is."""
+    """Ask once which till this browser is; who was to be served stays known."""
+    who = request.GET.get("customer", "")
+    who = who if who.isdecimal() and len(who) < NUMBER else ""
     said = {name: request.POST.get(name, "").replace("\0", "").strip()[:60] for name in ("store", "till")}
     if request.method == "POST" and said["till"]:
         request.session["till"] = said
-        return HttpResponseRedirect(reverse("till"))
+        return HttpResponseRedirect(reverse("till") + (f"?customer={who}" if who else ""))
     known = place_of(request.session)
     stores = Order.objects.exclude(store_location="").order_by("-pk").values_list("store_location", flat=True)[:500]
-    about = {"title": "Till", "place": known, "stores": sorted(set(stores)), "is_missing": request.method == "POST"}
+    about = {"title": "Till", "place": known, "stores": sorted(set(stores)), "who": who}
+    about["is_missing"] = request.method == "POST"
     return render(request, "pages/till/place.html", {**admin.site.each_context(request), **about})

@@ -1,5 +1,6 @@
 """What each press on the Till page does: to the sale, and to points and vouchers."""
 
+import html
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -108,6 +109,15 @@ def test_a_browser_is_asked_once_which_till_it_is(cashier):
     assert "Give the till a name" in cashier.post(address, {"store": "Salem", "till": " "}).content.decode()
     assert cashier.post(address, {"store": "Salem", "till": "Till 2"}).status_code == 302
     assert "Salem · Till 2" in cashier.get(address).content.decode()
+
+
+def test_who_is_to_be_served_stays_known_while_the_till_is_chosen(cashier, maria):
+    asked = cashier.get(reverse("till"), {"customer": maria.pk}).content.decode()
+    address = html.unescape(re.search(r'action="([^"]*place[^"]*)"', asked)[1])
+
+    page = cashier.post(address, {"store": "Salem", "till": "Till 2"}, follow=True)
+
+    assert page.context["person"].customer == maria
 
 
 @pytest.mark.parametrize("typed", ["7700 4412 0934", "978 555 0142", "(978) 555-0142", "MARIA@example.com "])
