@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from http.client import HTTPConnection
 from typing import Any
@@ -136,7 +137,8 @@ class TillCommit(Row):
         self.told = ""
         body = {"customer": self.people[0], "bill": {"lines": [{"sku": "BENCH-1", "amount": "20.00"}] * 2}}
         for number in range(4 * CLIENTS):  # each worker has begun, and what is told is as long as any other
-            self._send(self._client(), "quote", f"first {number}", body)
+            with closing(self._client()) as client:
+                self._send(client, "quote", f"first {number}", body)
 
     def _serve(self) -> "subprocess.Popen[bytes]":
         known = connection.settings_dict
@@ -147,7 +149,9 @@ class TillCommit(Row):
         server = subprocess.Popen([sys.executable, "-m", "gunicorn", "loyaltyflow.wsgi", *bind], env=environment)
         for _ in range(600):
             try:
-                self._client().request("GET", "/api/v1/customers/lookup")
+                with closing(self._client()) as client:
+                    client.request("GET", "/api/v1/schema")
+                    client.getresponse().read()
                 return server
             except OSError:
                 time.sleep(0.1)
@@ -178,13 +182,13 @@ class TillCommit(Row):
             return sum(pool.map(lambda client: work(range(1 + client, self.sales + 1, CLIENTS)), range(CLIENTS)))
 
     def _sell(self, sales: range) -> int:
-        client = self._client()
-        for sale in sales:
-            lines = [{"sku": f"BENCH-{1 + (sale + n) % self.data.products}", "amount": "20.00"} for n in (0, 1)]
-            body = {"customer": self._customer(sale), "codes": [f"BENCH{sale}"], "points_to_use": SPENT}
-            body |= {"bill": {"lines": lines}}
-            self._send(client, "quote", f"q{sale}", body)
-            self._send(client, "orders", f"{sale}", {**body, "external_id": f"{sale}"})
+        with closing(self._client()) as client:
+            for sale in sales:
+                lines = [{"sku": f"BENCH-{1 + (sale + n) % self.data.products}", "amount": "20.00"} for n in (0, 1)]
+                body = {"customer": self._customer(sale), "codes": [f"BENCH{sale}"], "points_to_use": SPENT}
+                body |= {"bill": {"lines": lines}}
+                self._send(client, "quote", f"q{sale}", body)
+                self._send(client, "orders", f"{sale}", {**body, "external_id": f"{sale}"})
         return len(sales)
 
     def _send(self, client: HTTPConnection, path: str, key: str, body: dict[str, Any]) -> None:
