@@ -4,7 +4,7 @@ from segments.models import Segment
 
 from .adjustments import Adjustment, AdjustmentLimit, AdjustmentReason
 from .budgets import Budget, Spending
-from .conditions import InTier, PointsBalance, PointsEarned
+from .conditions import HoldsVoucher, InTier, PointsBalance, PointsEarned, RedeemedVouchers, VoucherExpires
 from .discounts import Discount
 from .holds import Hold
 from .movements import Movement
@@ -31,6 +31,7 @@ __all__ = [
     "EarningRule",
     "Entry",
     "Hold",
+    "HoldsVoucher",
     "InTier",
     "Lot",
     "Movement",
@@ -42,12 +43,14 @@ __all__ = [
     "Programme",
     "Proof",
     "Receipt",
+    "RedeemedVouchers",
     "Redemption",
     "RejectedCode",
     "Spending",
     "Standing",
     "Tier",
     "Voucher",
+    "VoucherExpires",
 ]
 
 Segment.uses.append(of_discounts)

@@ -103,6 +103,10 @@ class VoucherQuerySet(models.QuerySet["Voucher"]):
         is_there = Q(ended_at=None) | Q(ended_at__gt=now)
         return self.filter(Voucher.lasts(now), is_there, assigned_at__lte=now).filter(is_left)
 
+    def usable_at(self, now: datetime) -> "VoucherQuerySet":
+        """Those of them whose time had begun by then."""
+        return self.unused_at(now).filter(Q(valid_from=None) | Q(valid_from__lte=now))
+
 
 class Voucher(models.Model):
     """A code for a discount: one customer's own, one of a pool, or one that everybody may use."""

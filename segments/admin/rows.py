@@ -17,7 +17,7 @@ from ..exchange.trees import own_fields
 
 # In which order staff find the types of conditions; other headings come after these.
 SHELVES = ["Purchases", "What they did", "About them", "Dates of theirs", "Carts"]
-SHELVES += ["Points", "Messages", "Segments", "Workflows", "This workflow"]
+SHELVES += ["Points", "Tiers", "Vouchers", "Messages", "Segments", "Workflows", "This workflow"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ INTRODUCTION = Path(__file__).with_name("reference.md")
 PAGE = settings.BASE_DIR / "docs" / "segments.md"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that every day is written with its year
 SHELVES = ["Groups", "About them", "Dates of theirs", "Purchases", "What they did", "Carts", "Messages", "Points"]
-SHELVES += ["Segments", "Workflows", "This workflow"]
+SHELVES += ["Tiers", "Vouchers", "Segments", "Workflows", "This workflow"]
 KINDS_OF_VALUES: list[tuple[Any, str]] = [
     (models.BooleanField, "`true` or `false`"),
     (models.IntegerField, "a whole number"),

@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from messaging.models import Engagement, Message, Suppression
-from rewards.models import Draw, Entry, Lot, Standing
+from rewards.models import Draw, Entry, Lot, Redemption, Standing, Voucher
 from segments.models import Membership
 from workflows.models import Enrolment
 
@@ -53,6 +53,8 @@ TABLES: dict[str, Any] = {
         "pk", "customer_id", "points", "available_at", "expires_at", "entry__occurred_at"
     ),
     "draws": lambda: Draw.objects.values("lot_id", "points", "at", customer_id=F("entry__customer_id")),
+    "vouchers": lambda: Voucher.objects.values(),
+    "redemptions": lambda: Redemption.objects.values(),
     "messages": lambda: Message.objects.values(),
     "engagements": lambda: Engagement.objects.values(
         "kind",
