@@ -4,7 +4,16 @@ from segments.models import Segment
 
 from .adjustments import Adjustment, AdjustmentLimit, AdjustmentReason
 from .budgets import Budget, Spending
-from .conditions import HoldsVoucher, InTier, PointsBalance, PointsEarned, RedeemedVouchers, VoucherExpires
+from .conditions import (
+    HoldsVoucher,
+    InTier,
+    NearNextTier,
+    PointsBalance,
+    PointsEarned,
+    PointsExpiring,
+    RedeemedVouchers,
+    VoucherExpires,
+)
 from .discounts import Discount
 from .holds import Hold
 from .movements import Movement
@@ -36,10 +45,12 @@ __all__ = [
     "Lot",
     "Movement",
     "Multiplier",
+    "NearNextTier",
     "Notice",
     "NoticeProgress",
     "PointsBalance",
     "PointsEarned",
+    "PointsExpiring",
     "Programme",
     "Proof",
     "Receipt",

@@ -4,7 +4,7 @@ from datetime import datetime
 from random import Random
 
 from loyaltyflow.store.models import Customer
-from rewards.models import Standing, Tier
+from rewards.models import Programme, Standing, Tier
 
 from . import furnishing, happening, tell
 from .world import makes
@@ -21,6 +21,11 @@ def tier(name: str) -> Tier:
 def the_lowest_tier() -> None:
     if not Tier.objects.filter(name="Bronze").exists():
         tier("Bronze")
+
+
+@furnishing
+def the_programme() -> None:
+    Programme.load()
 
 
 @happening

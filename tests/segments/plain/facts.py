@@ -7,7 +7,7 @@ from django.db.models.functions import Lower
 
 from loyaltyflow.store.models import Cart, Consent, Customer, Event, Order, OrderLine, Product, Refund, Tagging
 from messaging.models import Engagement, Message, Suppression
-from rewards.models import Draw, Entry, Lot, Redemption, Standing, Voucher
+from rewards.models import Draw, Entry, Lot, Programme, Redemption, Standing, Tier, Voucher
 from segments.models import Membership
 from workflows.models import Enrolment
 
@@ -74,13 +74,17 @@ TABLES: dict[str, Any] = {
 
 
 def known() -> dict[int, Facts]:
-    """The facts of every customer, by id, each with all products that the shop has."""
-    shelf = [dict(row) for row in Product.objects.values()]
+    """The facts of every customer, by id, each with all products, the tiers and the programme that the shop has."""
+    Programme.load()
+    shop = {
+        name: [dict(row) for row in model.objects.values()]
+        for name, model in {"products": Product, "tiers": Tier, "programme": Programme}.items()
+    }
     found = {row["id"]: Facts(row) for row in Customer.objects.values()}
     for name, rows in TABLES.items():
         for row in rows().order_by("pk"):
             if row["customer_id"] in found:
                 found[row["customer_id"]][name].append(row)
     for facts in found.values():
-        facts.tables["products"] = shelf
+        facts.tables |= shop
     return found
