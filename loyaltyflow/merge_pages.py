@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from loyaltyflow import merging
+from loyaltyflow.again import again
 from loyaltyflow.store import duplicates
 from loyaltyflow.store.admin.base import ReadOnlyAdmin
 from loyaltyflow.store.clock import store
@@ -77,7 +78,7 @@ class MergeAdmin(ReadOnlyAdmin):
         if request.method == "POST":
             return self._merge(request, customer, other)
         try:
-            would = merging.preview(customer, other, now)
+            would = again(lambda: merging.preview(customer, other, now))
         except merging.NotMerged as refused:
             raise Http404(str(refused)) from refused
         rows = _compared(customer, other, would.kept)
@@ -103,7 +104,7 @@ class MergeAdmin(ReadOnlyAdmin):
 
     def _merge(self, request: HttpRequest, kept: Customer, other: Customer) -> HttpResponseBase:
         try:
-            merging.merge(kept, other, timezone.now(), _who(request))
+            again(lambda: merging.merge(kept, other, timezone.now(), _who(request)))
         except merging.NotMerged as refused:
             messages.error(request, str(refused))
             return HttpResponseRedirect(reverse("admin:store_merge_changelist"))

@@ -77,7 +77,8 @@ def tell_apart(one: Customer, other: Customer, now: datetime, by: AbstractBaseUs
 def _locked(kept: Customer, merged: Customer) -> tuple[Customer, Customer]:
     if kept.pk == merged.pk:
         raise NotMerged("These are one and the same customer. Choose the other one of the two.")
-    rows = Customer.objects.filter(pk__any=[kept.pk, merged.pk]).order_by("pk").select_for_update()
+    # So locked that tills can still write down what is theirs: they wait for the accounts, and in no circle.
+    rows = Customer.objects.filter(pk__any=[kept.pk, merged.pk]).order_by("pk").select_for_update(no_key=True)
     found = {each.pk: each for each in rows}
     if len(found) < 2:
         raise NotMerged("One of the two was merged or deleted in the meantime. Look them up again.")

@@ -156,6 +156,8 @@ def adjust(
     fewer points to take than that.
     """
     _must_be_fit(points, reason)
+    ledger.lock([customer_id])
+    _must_be_there(customer_id)
     asked = {"customer_id": customer_id, "points": points, "reason": reason}
     more = {"note": note, "by": by, "via": via, "asked_at": now}
     made, is_new = Adjustment.objects.get_or_create(key=key, defaults=asked | more)
@@ -178,6 +180,13 @@ def _must_be_fit(points: int, reason: AdjustmentReason) -> None:
         raise ValidationError(f"“{reason}” is not used any more. Choose another reason.")
 
 
+def _must_be_there(customer_id: int) -> None:
+    """Raise Refused if the customer was merged or deleted meanwhile; nobody is, while their account is locked."""
+    if not Customer.objects.filter(pk=customer_id).exists():
+        detail = f"There is no customer {customer_id} any more. Look them up again."
+        raise Refused(Refusal("customer", Reason.NOT_FOUND, detail))
+
+
 def _must_have(customer_id: int, points: int, now: datetime) -> None:
     """Raise Refused if the customer cannot spend so many now: nobody need be asked for what cannot be done."""
     held = ledger.spendable([customer_id], now)[customer_id]
@@ -194,9 +203,12 @@ def approve(adjustment: Adjustment, by: "User", now: datetime, word: str = "") -
     Raises ValidationError if the person may not decide on it, and Refused if the points to take are gone meanwhile.
     """
     _must_be_another(adjustment, by)
-    if not Adjustment.objects.pending().select_for_update().filter(pk=adjustment.pk).exists():
+    ledger.lock([adjustment.customer_id])
+    waiting = Adjustment.objects.pending().select_for_update(of=("self",)).filter(pk=adjustment.pk).first()
+    if waiting is None:
         return False
-    _carry_out(adjustment, now, {"decided_by": by, "decided_at": now, "word": word})
+    # As it stands now: its customer may have been merged since it was looked at.
+    _carry_out(waiting, now, {"decided_by": by, "decided_at": now, "word": word})
     adjustment.refresh_from_db()
     return True
 

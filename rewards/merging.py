@@ -8,7 +8,7 @@ from django.db.models import F
 from loyaltyflow.store.models import Customer
 
 from . import ledger
-from .models import Account, Hold, Redemption, Spending, Standing, Voucher
+from .models import Account, Adjustment, Hold, Redemption, Spending, Standing, Voucher
 
 
 def merge(kept: Customer, merged: Customer, now: datetime, by: AbstractBaseUser | None = None) -> dict[str, int]:
@@ -21,6 +21,7 @@ def merge(kept: Customer, merged: Customer, now: datetime, by: AbstractBaseUser 
     before = Account.objects.filter(pk=merged.pk).values_list("balance", flat=True).first() or 0
     ledger.transfer(merged.pk, kept.pk, None, key=f"merge:{merged.pk}", now=now, by=by)
     _merge_spendings(kept, merged)
+    Adjustment.objects.pending().filter(customer=merged).update(customer=kept)
     return {
         "points": before,
         "vouchers": Voucher.objects.filter(customer=merged).update(customer=kept),

@@ -66,6 +66,8 @@ def profile(customer: Customer) -> dict[str, Any]:
 def _merge_profiles(kept: Customer, merged: Customer, now: datetime) -> None:
     """Fill in what the kept profile lacks; the merged one is emptied first, for addresses are unique."""
     Customer.everyone.filter(pk=merged.pk).update(email="", phone="", merged_into=kept, updated_at=now)
+    # Who had turned out to be the merged customer is the kept one, too: one step leads to who is there.
+    Customer.everyone.filter(merged_into=merged).update(merged_into=kept)
     for name in FILLED:
         setattr(kept, name, getattr(kept, name) or getattr(merged, name))
     if kept.birth_month is None:

@@ -14,7 +14,8 @@ from ..models import Entry, Movement
 
 # What was paid back for a line takes the points of that line; what was paid back without saying for which, its share of
 # all points. Only what comes of it in all is rounded down, so that the order of refunds does not matter; when nothing
-# is kept of the order, all of its points go. The key says how many went in all, so that none goes twice.
+# is kept of the order, all of its points go. The key says how many went in all, so that none goes twice. Points that a
+# merged customer earned are with the one whom they turned out to be, and so are taken there.
 DUE = """
 terms AS (SELECT %s::timestamptz AS now, {columns}),
 chosen (id, external_id, net, cancelled_at, refunded_at) AS MATERIALIZED ({orders}),
@@ -32,10 +33,11 @@ returned AS MATERIALIZED (
     WHERE b.amount > 0 OR o.cancelled_at <= t.now OR o.refunded_at <= t.now
 ),
 earned AS MATERIALIZED (
-    SELECT e.id, e.customer_id, e.points, e.rule, o.id AS order_id, o.external_id, o.net, o.amount, o.is_cancelled,
-        o.is_whole, coalesce((e.rule ->> 'exact')::numeric, e.points) AS exact,
-        e.rule -> 'parts' IS NOT NULL AS has_lines
-    FROM rewards_entry AS e JOIN returned AS o ON o.id = e.order_id WHERE e.kind = 'earn'
+    SELECT e.id, coalesce(c.merged_into_id, e.customer_id) AS customer_id, e.points, e.rule, o.id AS order_id,
+        o.external_id, o.net, o.amount, o.is_cancelled, o.is_whole,
+        coalesce((e.rule ->> 'exact')::numeric, e.points) AS exact, e.rule -> 'parts' IS NOT NULL AS has_lines
+    FROM rewards_entry AS e JOIN returned AS o ON o.id = e.order_id JOIN store_customer AS c ON c.id = e.customer_id
+    WHERE e.kind = 'earn'
 ),
 lines AS (
     SELECT e.id, e.order_id, line.key::int AS line,

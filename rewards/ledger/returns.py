@@ -5,16 +5,18 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, connections, models, transaction
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.expressions import Combinable
 
 from loyaltyflow.sql import chosen, columns_of, named
+from loyaltyflow.store.models import Customer
 
 from ..points import Entry
 from ..programme import Programme
 from .accounts import lock, owing
 from .credits import recover
 from .moves import MOVED, TOLD
+from .transfers import transfer
 
 # What an entry took from lots is a line of points, what it took last first: so much of it was given back before, and
 # what is given back now comes after that. It goes into the lots that it came from; of lots that expired meanwhile a
@@ -163,7 +165,7 @@ def give_back(
     They go into the lots that they came from, what was taken last first, with the expiry that these have; in place of
     expired ones there is a new lot for the programme's days of grace. The same key gives them once.
     """
-    lock([entry.customer_id])
+    lock(Customer.everyone.filter(Q(pk=entry.customer_id) | Q(merged=entry.customer_id)).values_list("pk", flat=True))
     if known := Entry.objects.filter(key=key).first():
         return known
     parameters = {"entry": entry.pk, "key": key, "now": now, "explanation": explanation, "by": by and by.pk}
@@ -175,7 +177,15 @@ def give_back(
     if not made:
         return None
     recover(owing([entry.customer_id]), now)
+    _hand_on(entry.customer_id, key, now, by)
     return Entry.objects.get(pk=made[0])
+
+
+def _hand_on(customer_id: int, key: str, now: datetime, by: Any) -> None:
+    """Move what came back to a customer who was merged to the one whom they turned out to be, with its dates."""
+    kept = Customer.everyone.filter(pk=customer_id).values_list("merged_into", flat=True).first()
+    if kept is not None:
+        transfer(customer_id, kept, None, key=f"{key}:merged", now=now, by=by)
 
 
 @transaction.atomic(savepoint=False)

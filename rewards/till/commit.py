@@ -18,7 +18,7 @@ from ..points import Entry
 from ..receipts import Receipt
 from ..redeeming import used
 from . import telling
-from .asking import Ask
+from .asking import Ask, known
 from .quote import Quote, earns, held, in_turn, price, vouchers
 from .refunds import order_event, state, status
 
@@ -41,9 +41,10 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     if ask.customer is None:
         raise Refused(Refusal("customer", Reason.NOT_FOUND, "A purchase needs a customer. Look them up first."))
     ledger.lock([ask.customer.pk])
-    known = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
-    if known is not None:
-        return _again(known, ask, now, is_completed)
+    before = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
+    if before is not None:
+        return _again(before, ask, now, is_completed)
+    known(ask.customer.pk)  # they may have been merged before their account was ours
     hold = held(ask, now)
     priced = price(ask, vouchers(ask, for_update=True), hold, now)
     if priced.refusals:
@@ -96,12 +97,12 @@ def _written(priced: Quote, customer: int, number: str, now: datetime, is_comple
 
 def _products(ask: Ask) -> dict[str, int]:
     """The product of each SKU on the bill; those that are not known yet are made."""
-    known = {line.sku: line.product for line in ask.bill.lines if line.product is not None}
+    products = {line.sku: line.product for line in ask.bill.lines if line.product is not None}
     new = {line.sku: line.name for line in ask.bill.lines if line.product is None}
     if new:
         Product.objects.bulk_create((Product(sku=sku, name=new[sku]) for sku in sorted(new)), ignore_conflicts=True)
-        known |= dict(Product.objects.filter(sku__any=list(new)).values_list("sku", "pk"))
-    return known
+        products |= dict(Product.objects.filter(sku__any=list(new)).values_list("sku", "pk"))
+    return products
 
 
 def _tell(order: Order, names: Iterable[str], now: datetime) -> None:
@@ -144,6 +145,7 @@ def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:
         order.completed_at = now
         _tell(order, ["order_completed"], now)
         receipt.told |= telling.earning(_earned(order, Decimal(receipt.told["points_factor"]), now))
+        earning.reverse(Order.objects.filter(pk=order.pk), now)  # what was paid back before it was completed
         receipt.save(update_fields=["told"])
     return _sale(order, receipt.told, now)
 

@@ -37,9 +37,10 @@ def hold(
     person(customer)
     programme = Programme.load()
     ledger.lock([customer])
-    known = Hold.objects.filter(source=source, external_id=number).select_related("voucher").first()
-    if known is not None:
-        return _same(known, customer, points, code)
+    before = Hold.objects.filter(source=source, external_id=number).select_related("voucher").first()
+    if before is not None:
+        return _same(before, customer, points, code)
+    person(customer)  # they may have been merged before their account was ours
     if not programme.is_active:
         raise Refused(Refusal(code or "points", Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off."))
     _points_are_there(customer, points, now)
