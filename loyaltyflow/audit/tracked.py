@@ -51,7 +51,7 @@ def _objects() -> list[Tracked]:
     """The tables of the models themselves."""
     return [
         _whole("store.storesettings"),
-        _whole("rewards.programme", ""),
+        _whole("rewards.programme", "", skip=("tiers_as_settled",)),
         _whole("rewards.earningrule"),
         _whole("rewards.multiplier"),
         _whole("rewards.tier"),

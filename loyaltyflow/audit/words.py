@@ -153,7 +153,7 @@ def _line(change: Change, key: str, names: Names) -> Line:
 
 def _value(found: "Column | None", value: Any, names: Names) -> str:
     """The value as a page would show it."""
-    if value is None or value == "" or value == []:
+    if value is None or value in ("", [], {}):
         return NONE
     if found is not None and found.is_relation:
         known: dict[Any, str] = names.get(found.related_model, {})  # type: ignore[arg-type]
@@ -162,6 +162,8 @@ def _value(found: "Column | None", value: Any, names: Names) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(_value(getattr(found, "base_field", None), each, names) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')}: {_value(None, each, names)}" for key, each in value.items())
     if isinstance(found, DateTimeField):
         return _moment(str(value))
     if isinstance(found, DateField):

@@ -14,7 +14,7 @@ from django.urls import reverse
 from loyaltyflow.audit.words import tell
 from loyaltyflow.models import ApiKey, Change
 from loyaltyflow.store.models import Consent, StoreSettings
-from rewards.models import AdjustmentLimit, AdjustmentReason, Tier
+from rewards.models import AdjustmentLimit, AdjustmentReason, Programme, Tier
 from segments.models import Segment
 from tests import factories
 from tests.pages.test_permissions import signed_in
@@ -177,3 +177,25 @@ def test_only_who_may_see_the_audit_sees_it():
     auditor = signed_in("view_change")
     assert auditor.get(reverse(LOG)).status_code == 200
     assert auditor.post(reverse("admin:loyaltyflow_change_add")).status_code == 403
+
+
+@pytest.mark.django_db
+def test_what_a_change_holds_in_a_structure_is_told_in_words():
+    after = {"tiers_as_settled": {"tier_basis": "points", "tiers": [[1, "0.00"]], "counts_gifts": False}, "nothing": {}}
+
+    [told] = tell([Change(action="changed", model="rewards.programme", after=after)])
+
+    assert [(line.was, line.is_now) for line in told.lines] == [
+        ("–", "tier basis: points, tiers: 1, 0.00, counts gifts: no"),
+        ("–", "–"),
+    ]
+
+
+@seen_after_commit
+def test_what_the_tick_notes_of_the_tiers_is_no_change_of_the_programme():
+    programme = Programme.load()
+    seen = Change.objects.latest("pk").pk
+
+    Programme.objects.filter(pk=programme.pk).update(tiers_as_settled={"tiers": [[1, "0.00"]]})
+
+    assert not Change.objects.filter(pk__gt=seen).exists()
