@@ -51,12 +51,13 @@ def refund(
 ) -> Undone:
     """What the refund of that number came to: of the parts, of the amount, or without both of all that is left.
 
-    Asked for again it is the same, and nothing is paid back twice. Raises Refused if there is no such order, or if it
-    is more than is left of it.
+    Asked for again it is the same, and nothing is paid back twice. Raises Refused if there is no such order, if it is
+    more than is left of it, or if the number is another refund's.
     """
     order = locked(order_number, source)
     known = list(Refund.objects.filter(order=order, external_id=number))
     if known:
+        _must_be_the_same(order, known, parts, amount)
         return _undone(order, number, known[0].at, sum((each.amount for each in known), ZERO), now)
     if order.cancelled_at:
         raise Refused(Refusal(order.external_id, Reason.ORDER_CLOSED, f"{order} was cancelled.", state(order)))
@@ -102,6 +103,21 @@ def locked(number: str, source: str) -> Order:
     order = Order.objects.select_for_update().get(source=source, external_id=number)
     ledger.lock([order.customer_id])  # it may have come to somebody else meanwhile
     return order
+
+
+def _must_be_the_same(order: Order, known: list[Refund], parts: Sequence[Part], amount: Decimal | None) -> None:
+    """Raise Refused if a refund of that number was of something else, as far as what is asked for says of what."""
+    paid = {each.line: each.amount for each in known}
+    asked: dict[int | None, Decimal | None] = {} if parts else {None: amount}
+    for part in parts:
+        before = asked.get(part.number, ZERO)
+        asked[part.number] = None if before is None or part.amount is None else before + part.amount
+    asked = {line: wanted for line, wanted in asked.items() if wanted is None or wanted or line in paid}
+    is_as_asked = all(paid.get(line) == wanted for line, wanted in asked.items() if wanted is not None)
+    if not is_as_asked or not paid.keys() <= asked.keys():
+        number, total = known[0].external_id, sum(paid.values(), ZERO)
+        detail = f"Refund {number} of {order} is there already, of {total}. Take a new number for each."
+        raise Refused(Refusal(number, Reason.NUMBER_TAKEN, detail, {**state(order), "amount": str(total)}))
 
 
 def _pieces(order: Order, parts: Sequence[Part], amount: Decimal | None) -> list[tuple[int | None, Decimal]]:

@@ -97,6 +97,41 @@ def test_the_same_refund_is_paid_once():
     assert (first["points_taken_back"], first["balance_after"]["active"]) == (15, 35)
 
 
+@pytest.mark.parametrize(
+    ("_case", "first", "then"),
+    [
+        ("another amount", {"amount": "1.00"}, {"amount": "30.00"}),
+        ("an amount, not a line", {"lines": [{"number": 1, "amount": "5.00"}]}, {"amount": "5.00"}),
+        ("another line", {"lines": [{"number": 1}]}, {"lines": [{"number": 2}]}),
+        (
+            "more of the line",
+            {"lines": [{"number": 1, "amount": "5.00"}]},
+            {"lines": [{"number": 1, "amount": "6.00"}]},
+        ),
+        ("a line, not all", {"lines": [{"number": 1}]}, {}),
+    ],
+)
+def test_the_number_of_a_refund_is_that_of_one_refund(_case, first, then):
+    shop.rule()
+    till, who = shop.till(), shop.member()
+    sold(till, who, "40.00", "10.00")
+    back(till, "B-1", **first)
+    before = shop.dump(KEPT)
+    assert shop.refused(till("till/orders/R-1/refunds", {"external_id": "B-1", **then})) == ("B-1", "number_taken")
+    assert shop.dump(KEPT) == before
+    assert back(till, "B-1", **first)["external_id"] == "B-1"
+    assert shop.dump(KEPT) == before
+
+
+def test_what_is_paid_back_before_an_order_is_completed_earns_nothing():
+    shop.rule()
+    till, who = shop.till(), shop.member()
+    sold(till, who, "100.00", status="placed")
+    back(till, "B-1", amount="90.00")
+    assert sold(till, who, "100.00")["balance_after"] == {"active": 10, "pending": 0}
+    assert ledger.verify() == []
+
+
 def test_an_order_that_nobody_knows():
     till = shop.till()
     assert shop.refused(till("till/orders/R-9/refunds", {"external_id": "B-1"}), 404) == ("R-9", "not_found")
