@@ -98,10 +98,11 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
             field.queryset = offered.get(name, field.queryset)
             is_any = field.queryset is not None and field.queryset.exists()
             nothing = "Choose one" if is_any else f"There is no {label} yet"
-            field.empty_label = nothing if field.required else f"Any {label}"
+            is_needed = field.required or name in self.asked_with
+            field.empty_label = nothing if is_needed else f"Any {label}"
             if isinstance(field, RowField) and isinstance(field.widget, Lookup):
                 field.widget.address = f"{address}options/{self.kind.type_name()}/{name}/"
-                field.widget.attrs["placeholder"] = f"Any {label}" if not field.required else f"Search for a {label}"
+                field.widget.attrs["placeholder"] = f"Search for a {label}" if is_needed else f"Any {label}"
         elif isinstance(field, forms.TypedChoiceField):
             field.choices = [
                 (value, self._choice(name, label, value, text))
