@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -22,7 +23,7 @@ from loyaltyflow.store.templatetags import figures as written
 from loyaltyflow.words import number
 
 from .. import standings
-from ..models import Programme, Standing, Tier
+from ..models import Discount, Multiplier, Programme, Standing, Tier
 from ..progress import UNITS
 
 HISTORY_SHOWN = 10
@@ -65,6 +66,17 @@ class TierForm(forms.ModelForm):  # type: ignore[type-arg]
             if len(line) > 200:
                 raise forms.ValidationError(f"A line may have 200 signs. “{line[:40]}…” has {len(line)}.")
         return [line for line in lines if line]
+
+
+def _only_for(tiers: list[int]) -> list[Any]:
+    """The discounts and the multipliers that only members of the tiers get, as links."""
+    links: list[Any] = []
+    for model in (Discount, Multiplier):
+        named = model._meta.verbose_name
+        for pk, name in model.objects.filter(tiers__any=tiers).order_by("name").values_list("pk", "name").distinct():
+            address = reverse(f"admin:rewards_{model._meta.model_name}_change", args=[pk])
+            links.append(format_html('{}: <a class="lf-link" href="{}">{}</a>', capfirst(str(named)), address, name))
+    return links
 
 
 @admin.register(Tier)
@@ -123,6 +135,11 @@ class TierAdmin(ModelAdmin):
         """A tier that somebody is in, or was in, is kept: their history names it."""
         stood = obj is not None and Standing.objects.filter(tier=obj.pk).exists()
         return not stood and bool(super().has_delete_permission(request, obj))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], Any, set[str], list[Any]]:
+        """What goes with the tiers; what is for their members only keeps them: without them it were for everybody."""
+        gone, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return gone, counts, lacking, [*protected, *_only_for([each.pk for each in objs])]
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         """The tier's form, with who came into it last."""

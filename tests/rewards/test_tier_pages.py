@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from rewards import standings
-from rewards.models import Programme, Standing, Tier
+from rewards.models import Discount, Multiplier, Programme, Standing, Tier
 from tests import factories
 from tests.pages.test_permissions import signed_in
 
@@ -70,6 +70,34 @@ def test_a_tier_that_somebody_was_in_is_not_deleted(admin_client, now):
 
     assert admin_client.post(address, {"post": "yes"}).status_code == 403
     assert Tier.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("at_once", [False, True], ids=["on its page", "from the list"])
+def test_a_tier_that_something_is_restricted_to_is_not_deleted(admin_client, at_once):
+    """Without it, the discount would be for everybody."""
+    gold, silver = Tier.objects.create(name="Gold", threshold=500), Tier.objects.create(name="Silver", threshold=250)
+    discount = Discount.objects.create(name="A treat & more", title="$10.00 off")
+    multiplier = Multiplier.objects.create(name="Twice for Gold", factor=2)
+    discount.tiers.add(gold, silver)
+    multiplier.tiers.add(gold)
+    one = (reverse("admin:rewards_tier_delete", args=[gold.pk]), {"post": "yes"})
+    chosen = {"action": "delete_selected", "_selected_action": [gold.pk, silver.pk], "post": "yes"}
+    address, sent = (TIERS, chosen) if at_once else one
+
+    text = admin_client.post(address, sent).content.decode()
+
+    named = [("discount", discount, "A treat &amp; more"), ("multiplier", multiplier, "Twice for Gold")]
+    for kind, row, name in named:
+        link = reverse(f"admin:rewards_{kind}_change", args=[row.pk])
+        assert text.count(f'<a class="lf-link" href="{link}">{name}</a>') == 1
+    assert Tier.objects.count() == 2
+    assert (discount.tiers.count(), multiplier.tiers.count()) == (2, 1)
+
+    discount.tiers.clear()
+    multiplier.tiers.clear()
+    assert admin_client.post(address, sent).status_code == 302
+    assert Tier.objects.filter(name="Gold").count() == 0
 
 
 @pytest.mark.django_db

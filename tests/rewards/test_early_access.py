@@ -1,0 +1,122 @@
+"""Members of a tier use new offers some hours before others, and what messages say of tiers."""
+
+from datetime import UTC, timedelta
+from decimal import Decimal
+
+import pytest
+
+from rewards import till
+from rewards.bill import Reason
+from rewards.models import Redemption, Standing, Tier
+from rewards.till.lookup import look_up
+from rewards.values import TierValues
+from tests import factories
+from tests.till import shop
+
+from .test_tiers import earn, member, programme, tiers
+
+pytestmark = pytest.mark.django_db
+INSTANT = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+
+
+def stand(who, tier, since, until=None):
+    return Standing.objects.create(customer=who, tier=tier, since=since, expires_at=until, reason="reached")
+
+
+@pytest.fixture
+def people(now):
+    """Who is in Gold, which may use offers 24 hours before others, who is in Silver, who in none."""
+    gold = tiers(early_hours=24)
+    found = {name: member(now) for name in ("Gold", "Silver", "none")}
+    stand(found["Gold"], gold, now)
+    stand(found["Silver"], Tier.objects.get(name="Silver"), now)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("tier", "before", "is_off"),
+    [
+        ("Gold", 24 * HOUR + INSTANT, False),
+        ("Gold", 24 * HOUR, True),
+        ("Gold", timedelta(0), True),
+        ("Silver", 24 * HOUR, False),
+        ("Silver", INSTANT, False),
+        ("Silver", timedelta(0), True),
+        ("none", INSTANT, False),
+        ("none", timedelta(0), True),
+    ],
+    ids=str,
+)
+def test_a_code_works_for_members_of_a_tier_some_hours_before_it_does_for_others(people, tier, before, is_off, now):
+    starts = now + 48 * HOUR
+    shop.code("SALE", shop.off("10.00", starts_at=starts))
+    at = starts - before
+    items = [till.Item("TEA", Decimal(1), Decimal(50))]
+
+    told = till.quote(till.ask(items, at, customer=people[tier].pk, codes=["SALE"]), at)
+
+    assert told.to_pay == Decimal("40.00" if is_off else "50.00")
+    assert [each.reason for each in told.refusals] == ([] if is_off else [Reason.NOT_STARTED])
+    if not is_off:
+        assert told.refusals[0].current == {"starts_at": starts.astimezone(UTC).isoformat()}
+
+
+def test_who_is_not_known_waits_for_the_start(people, now):
+    shop.code("SALE", shop.off("10.00", starts_at=now + HOUR))
+    items = [till.Item("TEA", Decimal(1), Decimal(50))]
+    stranger = till.quote(till.ask(items, now, codes=["SALE"]), now)
+    known = till.quote(till.ask(items, now, customer=people["Gold"].pk, codes=["SALE"]), now)
+
+    assert [each.reason for each in stranger.refusals] == [Reason.NOT_STARTED]
+    assert (stranger.discount, known.discount) == (Decimal(0), Decimal(10))
+    assert Redemption.objects.count() == 0
+
+
+def test_the_till_offers_for_points_what_this_customer_may_have_already(people, now):
+    starts = now + 24 * HOUR
+    shop.off("5.00", title="Early treat", points_price=100, starts_at=starts)
+    shop.off("5.00", title="Treat", points_price=200)
+    only = shop.off("5.00", title="Gold treat", points_price=300)
+    only.tiers.add(Tier.objects.get(name="Gold"))
+
+    def offered(who, at):
+        return [offer.title for offer in look_up(who, at).offers]
+
+    assert offered(people["Gold"], now) == ["Early treat", "Treat", "Gold treat"]
+    assert offered(people["Gold"], now - INSTANT) == ["Treat"]  # not in the tier yet
+    assert offered(people["Silver"], now) == offered(people["Silver"], starts - INSTANT) == ["Treat"]
+    assert offered(people["Silver"], starts) == offered(people["none"], starts) == ["Early treat", "Treat"]
+
+
+def test_tiers_in_messages(now):
+    gold = tiers(content_url="https://example.com/gold")
+    silver = Tier.objects.get(name="Silver")
+    top, middle, stranger = member(now), member(now), factories.customer()
+    Tier.objects.filter(pk=silver.pk).update(content_url="https://example.com/silver")
+    platinum = Tier.objects.create(name="Platinum", threshold=1000)
+    earn(middle, 260, now)
+    stand(middle, silver, now, now.replace(year=2027, month=12, day=1, hour=0, minute=0))
+    earn(top, 1200, now)
+    stand(top, platinum, now)
+
+    assert TierValues().for_customers([top.pk, middle.pk, stranger.pk], now) == {
+        top.pk: {"name": "Platinum", "content_url": gold.content_url},  # the page of the highest that has one
+        middle.pk: {
+            "name": "Silver",
+            "until": "Nov 30, 2027",
+            "next": "Gold",
+            "missing": "240 pts",
+            "content_url": "https://example.com/silver",
+        },
+        stranger.pk: {"next": "Bronze", "missing": "0 pts"},
+    }
+
+
+def test_what_is_missing_is_money_where_money_counts(now):
+    programme(tier_basis="spend")
+    tiers()
+    who = member(now)
+    factories.order(who, now - HOUR, "260.50")
+    stand(who, Tier.objects.get(name="Silver"), now)
+    assert TierValues().for_customers([who.pk], now)[who.pk] == {"name": "Silver", "next": "Gold", "missing": "$239.50"}
