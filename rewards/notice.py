@@ -19,6 +19,7 @@ class Notice(models.Model):
         SUPPRESSED = "suppressed", "The address is blocked"
         NOT_SENT = "not_sent", "The message could not be sent"
         BROUGHT = "brought", "Brought from another system"
+        MERGED = "merged", "The customer turned out to be another one, who is told what came over"
 
     entry = models.OneToOneField(Entry, on_delete=models.PROTECT, primary_key=True, related_name="notice")
     message = models.ForeignKey(

@@ -58,7 +58,8 @@ def send(now: datetime) -> dict[str, int]:
     with transaction.atomic():
         counts["exempt"] += _settle()
         counts["told"] += _told_by_workflows()
-        counts["exempt"] += _exempt_what_was_brought()
+        counts["exempt"] += _exempt(Notice.Exemption.BROUGHT, kind=Entry.Kind.MIGRATION)
+        counts["exempt"] += _exempt(Notice.Exemption.MERGED, customer__merged_into__isnull=False)
     while ids := _due(now):
         with transaction.atomic():
             exempt = _exempt_unreachable(ids)
@@ -183,9 +184,10 @@ def _settle() -> int:
     return failed.filter(message__origin=ORIGIN).update(is_settled=True, exemption=Notice.Exemption.NOT_SENT)
 
 
-def _exempt_what_was_brought() -> int:
-    rows = unnoticed(NoticeProgress.load()).filter(kind=Entry.Kind.MIGRATION)
-    columns = {"entry": "pk", "exemption": Value(Notice.Exemption.BROUGHT), "is_settled": True}
+def _exempt(reason: Notice.Exemption, **which: Any) -> int:
+    """How many movements of that sort need no notice."""
+    rows = unnoticed(NoticeProgress.load()).filter(**which)
+    columns = {"entry": "pk", "exemption": Value(reason), "is_settled": True}
     return insert_select(Notice, rows, columns, ignore_conflicts=True)
 
 

@@ -23,8 +23,8 @@ from loyaltyflow.store.models import (
 )
 from loyaltyflow.store.people import known_as
 from messaging.models import Campaign, Message
-from rewards import ledger
-from rewards.models import Account, Entry, Lot, Standing, Tier
+from rewards import ledger, notices
+from rewards.models import Account, Entry, Lot, Notice, Standing, Tier
 from segments import by_hand, refresh
 from segments.conditions.made_purchase import MadePurchase
 from segments.models import Membership, Segment
@@ -301,3 +301,14 @@ def test_who_shares_a_phone_a_mailbox_or_a_name_and_more_may_be_one_person(now):
     assert len(duplicates.found()) == 2
     with pytest.raises(IntegrityError), transaction.atomic():
         Apart.objects.create(one=same_phone[1], other=same_phone[0], said_at=now)
+
+
+def test_the_kept_customer_is_told_of_the_points_that_came_over(now, ann, anna):
+    give(anna, 70, now - 2 * DAY)
+    merging.merge(ann, anna, now)
+
+    assert notices.send(now + 2 * DAY) == {"told": 1, "exempt": 2}
+
+    told = Notice.objects.values_list("entry__customer", "entry__points", "exemption", "message__customer")
+    assert sorted(told) == [(ann.pk, 70, "", ann.pk), (anna.pk, -70, "merged", None), (anna.pk, 70, "merged", None)]
+    assert not notices.missing(now + 4 * DAY)
