@@ -16,6 +16,8 @@ from ..models import Entry, Movement
 # all points. Only what comes of it in all is rounded down, so that the order of refunds does not matter; when nothing
 # is kept of the order, all of its points go. The key says how many went in all, so that none goes twice. Points that a
 # merged customer earned are with the one whom they turned out to be, and so are taken there.
+#
+# Entries of old name no lines: they were made when the return window was over, for what had not been paid back by then.
 DUE = """
 terms AS (SELECT %s::timestamptz AS now, {columns}),
 chosen (id, external_id, net, cancelled_at, refunded_at) AS MATERIALIZED ({orders}),
@@ -35,7 +37,10 @@ returned AS MATERIALIZED (
 earned AS MATERIALIZED (
     SELECT e.id, coalesce(c.merged_into_id, e.customer_id) AS customer_id, e.points, e.rule, o.id AS order_id,
         o.external_id, o.net, o.amount, o.is_cancelled, o.is_whole,
-        coalesce((e.rule ->> 'exact')::numeric, e.points) AS exact, e.rule -> 'parts' IS NOT NULL AS has_lines
+        coalesce((e.rule ->> 'exact')::numeric, e.points) AS exact, e.rule -> 'parts' IS NOT NULL AS has_lines,
+        CASE WHEN e.rule -> 'parts' IS NULL THEN coalesce((
+            SELECT sum(r.amount) FROM store_refund AS r WHERE r.order_id = o.id AND r.at <= e.occurred_at
+        ), 0) END AS before
     FROM rewards_entry AS e JOIN returned AS o ON o.id = e.order_id JOIN store_customer AS c ON c.id = e.customer_id
     WHERE e.kind = 'earn'
 ),
@@ -48,7 +53,10 @@ lines AS (
 shares AS (
     SELECT e.id, e.exact * least(b.amount / e.net, 1) AS exact
     FROM earned AS e JOIN paid_back AS b ON b.id = e.order_id
-    WHERE NOT e.is_whole AND e.net > 0 AND (b.line IS NULL OR NOT e.has_lines)
+    WHERE NOT e.is_whole AND e.net > 0 AND b.line IS NULL AND e.has_lines
+    UNION ALL
+    SELECT e.id, e.exact * least((e.amount - e.before) / (e.net - e.before), 1)
+    FROM earned AS e WHERE NOT e.is_whole AND NOT e.has_lines AND e.net > e.before AND e.amount > e.before
     UNION ALL
     SELECT l.id, l.exact * CASE WHEN l.net > 0 THEN least(b.amount / l.net, 1) ELSE 1 END
     FROM lines AS l JOIN paid_back AS b ON b.id = l.order_id AND b.line = l.line

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import JSONField, Sum, Value
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.events import happened
@@ -317,6 +317,33 @@ def test_what_was_paid_back_before_we_heard_of_the_purchase_does_not_stay(now):
     order = factories.order(who, now - DAY, "30.95", refunded=Decimal("10.00"))
     assert earning.settle(now) == {"earned": 1, "welcomed": 0, "taken back": 1}
     assert (taken(order), holds(who)) == (10, (20, 0))
+
+
+@pytest.mark.django_db
+def test_an_entry_of_old_was_for_what_had_not_been_paid_back_by_then(now):
+    who = member(now)
+    order = factories.order(who, now - 20 * DAY, "100.00")
+    refund(order, "50.00", now - 10 * DAY)
+    at, old = now - 6 * DAY, {"rule": 1, "name": "Earn", "points_per_unit": "1.000"}
+    ledger.award(
+        only(order),
+        kind=Entry.Kind.EARN,
+        points=Value(50),
+        key=Value(f"earn:1:{order.pk}"),
+        customer="customer",
+        explanation=Value("1 point per $1 on $50.00 net = 50"),
+        now=at,
+        order="pk",
+        rule=Value(old, output_field=JSONField()),
+    )
+
+    assert earning.reverse(only(order), now) == 0
+    refund(order, "10.00", now)
+    earning.reverse(only(order), now)
+    assert taken(order) == 10
+    refund(order, "40.00", now)
+    earning.reverse(only(order), now)
+    assert taken(order) == 50
 
 
 @pytest.mark.django_db
