@@ -63,7 +63,8 @@ shares AS (
 ),
 dues AS (
     SELECT e.*,
-        CASE WHEN is_whole THEN points ELSE greatest(least(points, floor(round(s.exact, 6)))::bigint, 0) END AS due,
+        CASE WHEN is_whole THEN points
+            ELSE greatest(least(points, floor(round(coalesce(s.exact, 0), 6)))::bigint, 0) END AS due,
         coalesce((
             SELECT -sum(r.points) FROM rewards_entry AS r
             WHERE r.reverses_id = e.id AND r.kind = 'refund_reversal'

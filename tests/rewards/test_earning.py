@@ -278,6 +278,21 @@ def test_a_refund_of_a_line_takes_that_lines_points(now):
 
 
 @pytest.mark.django_db
+def test_a_refund_of_a_line_that_earned_nothing_takes_nothing(now):
+    rule(now, categories=["Tea"])
+    tea, card = factories.product(category="Tea"), factories.product(earns_points=False)
+    order = factories.order(member(now), now - DAY, "20.00", tea, card)
+    earning.earn(only(order), now)
+    assert Entry.objects.get().points == 10
+
+    refund(order, "10.00", now, line=2)
+    assert earning.reverse(only(order), now) == 0
+    refund(order, "5.00", now, line=1)
+    earning.reverse(only(order), now)
+    assert taken(order) == 5
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("moment", ["cancelled_at", "refunded_at"])
 def test_an_order_that_is_undone_takes_back_what_each_rule_gave(now, moment):
     rule(now)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0019_let_staff_revoke_vouchers_and_export_codes'),
+        ('rewards', '0021_ask_for_points_that_expire_and_for_the_next_tier'),
     ]
 
     operations = [
