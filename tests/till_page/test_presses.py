@@ -16,7 +16,7 @@ from django.utils import timezone
 from loyaltyflow.store.models import ExternalId, Order
 from loyaltyflow.till_page.sale import SOURCE
 from rewards import ledger
-from rewards.models import Entry, Hold, Redemption, Voucher
+from rewards.models import Entry, Hold, Redemption, Standing, Tier, Voucher
 from tests import factories
 from tests.till import shop
 
@@ -365,3 +365,15 @@ def test_only_who_may_sell_opens_the_page_and_sees_it_in_the_menu(cashier, db):
     assert client.post(reverse("till"), {"do": "undo:1"}).status_code == 403
     assert f'href="{reverse("till")}"' not in client.get("/").content.decode()
     assert f'href="{reverse("till")}"' in cashier.get("/").content.decode()
+
+
+def test_the_tier_its_first_benefit_and_the_way_to_the_next_are_shown(client):
+    client.force_login(User.objects.create_superuser("dana"))
+    silver = Tier.objects.create(name="Silver", threshold=0, benefits=["Free delivery", "Early sales"])
+    Tier.objects.create(name="Gold", threshold=1500)
+    who = shop.member(0, email="ann@example.com")
+    Standing.objects.create(customer=who, tier=silver, since=timezone.now(), reason=Standing.Reason.REACHED)
+
+    till = Till(client).scan("ann@example.com")
+
+    assert "Tier Silver Free delivery · 1,500 pts to Gold" in till.text
