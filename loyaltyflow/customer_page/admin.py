@@ -44,6 +44,12 @@ def _adjust(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
     return "Adjust points", f"{reverse('admin:rewards_adjustment_add')}?customer={customer.pk}"
 
 
+def _give(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
+    if not request.user.has_perm("rewards.add_voucher"):
+        return None
+    return "Give voucher", f"{reverse('admin:rewards_voucher_add')}?customer={customer.pk}"
+
+
 def _sell(request: HttpRequest, customer: Customer) -> tuple[str, str] | None:
     if not request.user.has_perm("rewards.use_till"):
         return None
@@ -64,7 +70,7 @@ class CustomerPage(CustomerAdmin):
     """All that is known of a customer; the form has a page of its own."""
 
     # What can be done with a customer: each gives its label and address, or None to who may not.
-    buttons: ClassVar[list[Button]] = [_adjust, _sell, _merge, _edit, _changes]
+    buttons: ClassVar[list[Button]] = [_adjust, _give, _sell, _merge, _edit, _changes]
     change_form_outer_before_template = "pages/customer/back.html"
 
     def get_urls(self) -> list[URLPattern]:

@@ -284,6 +284,7 @@ def test_each_button_is_shown_to_who_may_press_it_and_leads_somewhere(admin_clie
     assert [label for label, _ in limited_page.context["buttons"]] == ["Details", "Changes"]
     assert [label for label, _ in page.context["buttons"]] == [
         "Adjust points",
+        "Give voucher",
         "Open at till",
         "Merge with a duplicate",
         "Edit details",
