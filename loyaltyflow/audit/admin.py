@@ -110,7 +110,7 @@ def _lines(changes: QuerySet[Change]) -> Iterator[str]:
 def _cells(told: Told) -> list[str]:
     change = told.change
     about = [change.at.isoformat(), told.who, change.role, change.address, change.get_action_display()]
-    return [*about, told.kind, change.name, told.text, change.reason]
+    return [*about, told.kind, told.name, told.text, change.reason]
 
 
 def _line(cells: list[str]) -> str:

@@ -45,6 +45,7 @@ class Told:
     kind: str
     link: str
     lines: list[Line] = field(default_factory=list)
+    name: str = ""
 
     @property
     def who(self) -> str:
@@ -53,7 +54,7 @@ class Told:
     @property
     def did(self) -> str:
         """Such as “Changed tier Gold”."""
-        return f"{self.change.get_action_display()} {self.kind} {self.change.name}".strip()
+        return f"{self.change.get_action_display()} {self.kind} {self.name}".strip()
 
     @property
     def text(self) -> str:
@@ -64,7 +65,7 @@ class Told:
 def tell(changes: Sequence[Change]) -> list[Told]:
     """The changes in words; the number of statements depends on the models that they name only."""
     names = _names(changes)
-    return [Told(each, kind_of(each.model), _link(each), _lines(each, names)) for each in changes]
+    return [Told(each, kind_of(each.model), _link(each), _lines(each, names), _name(each, names)) for each in changes]
 
 
 def labels_of(row: Model) -> list[str]:
@@ -121,10 +122,25 @@ def _link(change: Change) -> str:
         return ""
 
 
+@cache
+def _is_told_by_parts(label: str) -> bool:
+    """Whether only parts of the model's rows are audited, so that no change says what the row was called."""
+    return _is_model(label) and all(each.is_part for each in tracked() if each.label == label)
+
+
+def _name(change: Change, names: Names) -> str:
+    """What the object was called; of one that is named by its parts only, such as a customer, what it is called now."""
+    if not _is_told_by_parts(change.model):
+        return str(change.name)
+    return names.get(apps.get_model(change.model), {}).get(change.object_id, "")
+
+
 def _names(changes: Iterable[Change]) -> Names:
     """What the rows are called that the changes name by their numbers."""
     asked: dict[type[Model], set[Any]] = defaultdict(set)
     for change in changes:
+        if _is_told_by_parts(change.model):
+            asked[apps.get_model(change.model)].add(change.object_id)
         for values in (change.before, change.after):
             for key, value in values.items():
                 found = _field(change.model, key)[1]

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from loyaltyflow.audit.words import tell
 from loyaltyflow.models import ApiKey, Change
@@ -199,3 +200,13 @@ def test_what_the_tick_notes_of_the_tiers_is_no_change_of_the_programme():
     Programme.objects.filter(pk=programme.pk).update(tiers_as_settled={"tiers": [[1, "0.00"]]})
 
     assert not Change.objects.filter(pk__gt=seen).exists()
+
+
+@seen_after_commit
+def test_a_change_of_a_customers_consent_is_told_with_the_customers_name():
+    who = factories.customer(first_name="Ann", last_name="Lee")
+    Consent.objects.create(customer=who, channel="email", status="opted_in", given_at=timezone.now())
+
+    [told] = tell([Change.objects.latest("pk")])
+
+    assert told.did == "Changed customer Ann Lee"
