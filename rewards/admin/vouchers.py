@@ -188,7 +188,7 @@ class VoucherAdmin(StoreAdmin):
         """Take one voucher back, with the reason."""
         if not self.has_revoke_permission(request):
             raise PermissionDenied
-        voucher, reason = get_object_or_404(Voucher, pk=pk), request.POST.get("reason", "").strip()[:200]
+        voucher, reason = get_object_or_404(Voucher, pk=pk), _reason(request)
         if not reason:
             messages.error(request, "Say why it is revoked: the reason is kept with the voucher. Nothing was changed.")
         elif endings.revoke(Voucher.objects.filter(pk=pk), reason, timezone.now()):
@@ -203,7 +203,7 @@ class VoucherAdmin(StoreAdmin):
     def revoke_chosen(self, request: HttpRequest, queryset: VoucherQuerySet) -> HttpResponse | None:
         """Ask for the reason, then take the chosen vouchers back."""
         chosen = Voucher.objects.filter(pk__in=queryset.values("pk"))
-        reason = request.POST.get("reason", "").strip()[:200]
+        reason = _reason(request)
         if reason:
             revoked = endings.revoke(chosen, reason, timezone.now())
             messages.success(request, f"{number(revoked, 'voucher')} revoked.")
@@ -249,6 +249,11 @@ class VoucherAdmin(StoreAdmin):
     @display(description="brought by order")
     def brought_by(self, voucher: Voucher) -> str:
         return str(voucher.order) if voucher.order else "–"
+
+
+def _reason(request: HttpRequest) -> str:
+    """Why it is revoked, as the form says it, without what no database keeps."""
+    return request.POST.get("reason", "").replace("\0", "").strip()[:200]
 
 
 def _history(voucher: Voucher) -> list[dict[str, Any]]:
