@@ -496,6 +496,21 @@ def test_as_many_statements_for_many_orders_and_rules_as_for_few(now):
 
 
 @pytest.mark.django_db
+def test_no_tick_reads_all_orders(now):
+    rule(now)
+    factories.order(member(now), now, "20.00")
+    with CaptureQueriesContext(connection) as queries:
+        earning.settle(now)
+    [earns] = [each["sql"] for each in queries if "INSERT INTO rewards_lot" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN " + earns.replace("%", "%%"), [])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+    assert "Seq Scan on store_order" not in plan, plan
+
+
+@seen_after_commit
 def test_no_orders_earn_nothing_and_lose_nothing(now):
     rule(now)
     assert earning.earn(Order.objects.none(), now) == 0
