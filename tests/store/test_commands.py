@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from loyaltyflow.management import importing
+from loyaltyflow.store.complete_journey.people import households
 from loyaltyflow.store.intake import CUSTOMERS, ORDERS, PRODUCTS
 from loyaltyflow.store.models import Customer, Event, Order, OrderLine, Product
 
@@ -179,3 +180,13 @@ def test_the_year_is_moved_by_whole_weeks_on_the_stores_clock():
     first = datetime.fromtimestamp(int(sales.of_baskets("seconds")[0]), UTC).astimezone(zone)
     assert times[0].replace(tzinfo=None) - first.replace(tzinfo=None) == timedelta(weeks=weeks)
     assert (times[0].weekday(), times[0].hour) == (first.weekday(), first.hour)
+
+
+def test_no_two_households_of_the_complete_journey_have_the_same_phone_number():
+    start = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    people = households({number: [start] for number in range(1, 2501)}, {}, start + timedelta(days=360))
+
+    phones = [person["phone"] for person in people if person["phone"]]
+
+    assert len(phones) == len(set(phones)) > 2000
+    assert all(re.fullmatch(r"\+1\d{3}55501\d\d", phone) for phone in phones)

@@ -35,7 +35,7 @@ def households(visits: dict[int, list[datetime]], ages: dict[int, str], end: dat
             "external_id": str(number),
             **_name(dice, number),
             **_birthday(dice, ages.get(number, ""), visits[number][0]),
-            **_place(dice, state, states[state]),
+            **_place(dice, number, state, states[state]),
             **_dates(dice, visits[number], end),
         }
 
@@ -59,11 +59,16 @@ def _birthday(dice: random.Random, age: str, first: datetime) -> dict[str, str]:
     return {"birthday": day.strftime(form)}
 
 
-def _place(dice: random.Random, state: str, known: dict[str, Any]) -> dict[str, str]:
-    phone = f"+1{dice.choice(known['area_codes'])}55501{dice.randrange(100):02}"
+def _phone(number: int) -> str:
+    """A number that no other household has: two with the same would look like one customer, there twice."""
+    line, area = divmod(number - 1, len(facts()["area_codes"]))
+    return f"+1{facts()['area_codes'][area]}55501{line % 100:02}"
+
+
+def _place(dice: random.Random, number: int, state: str, known: dict[str, Any]) -> dict[str, str]:
     postal_code = f"{dice.choice(known['postal_codes'])}{dice.randrange(1, 99):02}"
     return {
-        "phone": phone if dice.random() < 0.85 else "",
+        "phone": _phone(number) if dice.random() < 0.85 else "",
         "country": "US",
         "state": state if dice.random() < 0.97 else "",
         "postal_code": postal_code,
