@@ -1,7 +1,7 @@
 """Points that staff give or take by hand: why, how many one may move alone, and who approves what is above that."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -236,6 +236,7 @@ def _carry_out(adjustment: Adjustment, now: datetime, decided: dict[str, object]
     """Move the points and write down by which entry."""
     key, said = f"adjustment:{adjustment.pk}", capfirst(adjustment.reason.title)
     if adjustment.points > 0:
+        more: dict[str, Any] = {"by": Value(adjustment.by_id)} if adjustment.by_id else {}
         ledger.award(
             Customer.objects.filter(pk=adjustment.customer_id),
             kind=Entry.Kind.MANUAL_ADD,
@@ -244,7 +245,7 @@ def _carry_out(adjustment: Adjustment, now: datetime, decided: dict[str, object]
             customer="pk",
             explanation=Value(said),
             now=now,
-            **({"by": Value(adjustment.by_id)} if adjustment.by_id else {}),
+            **more,
         )
     else:
         ledger.take(

@@ -41,16 +41,32 @@ class Facts:
         return (self.customer and (self.customer.first_name or str(self.customer))) or "This customer"
 
 
-def facts(claims: Sequence[Claim], order: int | None, customer_id: int | None, now: datetime) -> Facts:
-    """What the checks of the claims rest on; `order` is the one that is made of the bill, if there is one already."""
+def facts(
+    claims: Sequence[Claim],
+    order: int | None,
+    customer_id: int | None,
+    now: datetime,
+    programme: Programme | None = None,
+) -> Facts:
+    """What the checks of the claims rest on; `order` is the one that is made of the bill, if there is one already.
+
+    The programme is read unless it is given.
+    """
     budgets = {budget for claim in claims if (budget := claim.discount.money_budget)}
     known: dict[str, Any] = {"last_uses": _last_uses(claims), "funds": left(budgets, customer_id, now)}
     if customer_id is not None:
-        customer = _customers(order, now).get(pk=customer_id)
-        known |= {"customer": customer, "orders": customer.orders_made}
-        known |= {"tier": customer.tier, "early_hours": customer.early_hours}
+        known |= _of_customer(claims, customer_id, order, now)
         known |= {"segments": _segments(claims, customer_id, now), "used": _used(claims, customer_id)}
-    return Facts(now, Programme.load(), **known)
+    return Facts(now, programme or Programme.load(), **known)
+
+
+def _of_customer(claims: Sequence[Claim], customer_id: int, order: int | None, now: datetime) -> dict[str, Any]:
+    """The customer, with the orders and the tier if any of the claims asks for them."""
+    if not any(claim.discount.asks_of_customer for claim in claims):
+        return {"customer": Customer.objects.get(pk=customer_id)}
+    customer = _customers(order, now).get(pk=customer_id)
+    known = {"customer": customer, "orders": customer.orders_made}
+    return known | {"tier": customer.tier, "early_hours": customer.early_hours}
 
 
 def _customers(order: int | None, now: datetime) -> QuerySet[Any, Any]:

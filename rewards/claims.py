@@ -4,11 +4,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, prefetch_related_objects
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import prefetch_related_objects
 
 from .discounts import Discount
 from .vouchers import Voucher
+
+# Of which kind discounts are, and what they are restricted to.
+KINDS = """
+SELECT id, polymorphic_ctype_id,
+    ARRAY(SELECT product_id FROM rewards_discount_products WHERE discount_id = discount.id),
+    ARRAY(SELECT segment_id FROM rewards_discount_segments WHERE discount_id = discount.id),
+    ARRAY(SELECT tier_id FROM rewards_discount_tiers WHERE discount_id = discount.id)
+FROM rewards_discount AS discount WHERE id = ANY(%s)
+"""
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,19 @@ def claims(vouchers: Iterable[Voucher], discounts: Iterable[int] = ()) -> list[C
 
 def read(ids: Iterable[int]) -> dict[int, Discount]:
     """The discounts with these ids, each with what it names, and the ids of what it is restricted to."""
-    restricted = {
-        f"only_{name}": ArraySubquery(_linked(name).values(to))
-        for name, to in (("products", "product"), ("segments", "segment"), ("tiers", "tier"))
-    }
-    found: list[Discount] = list(Discount.objects.filter(pk__any=sorted(ids)).annotate(**restricted))
+    with connection.cursor() as cursor:
+        cursor.execute(KINDS, [sorted(ids)])
+        rows = cursor.fetchall()
+    of_kind: dict[int, list[int]] = {}
+    for pk, kind, *_lists in rows:
+        of_kind.setdefault(kind, []).append(pk)
+    found: list[Discount] = []
+    for number, own in of_kind.items():
+        model: Any = ContentType.objects.get_for_id(number).model_class()
+        found += model.objects.non_polymorphic().filter(pk__any=own)
+    restricted = {pk: lists for pk, _kind, *lists in rows}
+    for each in found:
+        each.only_products, each.only_segments, each.only_tiers = restricted[each.pk]
     prefetch_references(found)
     return {each.pk: each for each in found}
 
@@ -60,11 +78,6 @@ def prefetch_references(discounts: Sequence[Discount]) -> None:
         by_kind.setdefault(type(each), []).append(each)
     for kind, rows in by_kind.items():
         prefetch_related_objects(rows, *_own_references(kind))
-
-
-def _linked(name: str) -> Any:
-    through = Discount._meta.get_field(name).remote_field.through
-    return through.objects.filter(discount=OuterRef("pk")).order_by()
 
 
 def _own_references(kind: type[Discount]) -> Sequence[str]:

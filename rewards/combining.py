@@ -38,7 +38,12 @@ class Judged:
 
 
 def judged(
-    claims: Sequence[Claim], bill: Bill, customer_id: int | None, now: datetime, held: Collection[int] = ()
+    claims: Sequence[Claim],
+    bill: Bill,
+    customer_id: int | None,
+    now: datetime,
+    held: Collection[int] = (),
+    programme: Programme | None = None,
 ) -> Judged:
     """What of the claims can be had on the bill; the same whatever their order. Writes nothing.
 
@@ -47,7 +52,8 @@ def judged(
     If some do not go together, the customer has those that take off most. The number of statements does not depend on
     that of the claims.
     """
-    known = replace(facts(claims, bill.order, customer_id, store().local(now)), held=frozenset(held))
+    rest_on = facts(claims, bill.order, customer_id, store().local(now), programme)
+    known = replace(rest_on, held=frozenset(held))
     allowed, refused = [], []
     for claim in sorted(claims, key=lambda each: each.place):
         try:

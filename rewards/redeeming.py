@@ -146,6 +146,8 @@ def _draw(taken: Sequence[tuple[Claim, Off]], customer_id: int | None, now: date
     wishes = [
         (claim, Wish(budget, customer_id, off.total)) for claim, off in taken if (budget := claim.discount.money_budget)
     ]
+    if not wishes:
+        return
     for (claim, wish), given in zip(wishes, draw_each([wish for _claim, wish in wishes], now), strict=True):
         if given < wish.amount:
             raise _too_late(claim, Reason.LIMIT_REACHED, "Its budget was just used up at another till.")

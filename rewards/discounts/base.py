@@ -154,6 +154,11 @@ class Discount(PolymorphicModel):
         restricted = self.only_segments or self.only_tiers or self.uses_per_customer
         return self.needs_customer or self.is_for_first_order or bool(restricted)
 
+    @property
+    def asks_of_customer(self) -> bool:
+        """Whether the customer's orders or tier decide on it."""
+        return bool(self.starts_at or self.only_tiers or self.is_for_first_order)
+
     def is_open(self, now: datetime) -> bool:
         """Whether `now`, on the store's clock, lies within its days and hours.
 

@@ -8,10 +8,12 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import F
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order, StoreSettings
 
 from .. import ledger
 from ..bill import Bill
+from ..expiry import Policy
 from ..models import Entry, Movement, Programme
 from .bills import of_bill, of_orders
 from .sums import worked_out
@@ -25,46 +27,54 @@ class Earned(NamedTuple):
     explanation: str
 
 
-def quoted(bill: Bill, customer: int | None, factor: Decimal, now: datetime) -> list[Earned]:
+def quoted(
+    bill: Bill, customer: int | None, factor: Decimal, now: datetime, programme: Programme | None = None
+) -> list[Earned]:
     """What the bill would earn the customer by each rule, exactly as it will when it is an order; nothing is written.
 
     The bill's amounts are what is paid: after discounts and redeemed points. `factor` is what vouchers multiply points
-    by. A rule of which a multiplier leaves nothing says so with 0 points.
+    by. A rule of which a multiplier leaves nothing says so with 0 points. The programme is read unless it is given.
     """
-    programme = Programme.load()
+    programme = programme or Programme.load()
     if customer is None or not programme.is_active:
         return []
-    rows = worked_out(of_bill(bill, customer, factor), programme, StoreSettings.load(), now)
+    rows = worked_out(of_bill(bill, customer, factor), programme, store(), now)
     return [
         Earned(int(key.split(":")[1]), points, said)
         for key, points, said in rows.values_list("key", "points", "explanation")
     ]
 
 
-def earn(orders: models.QuerySet[Order], now: datetime, factor: Decimal = Decimal(1)) -> int:
+def earn(
+    orders: models.QuerySet[Order], now: datetime, factor: Decimal = Decimal(1), programme: Programme | None = None
+) -> int:
     """How many credits were new: one for each of the orders and each rule in force when it was completed.
 
     Only purchases of members earn, and each once by each rule; the points can be spent when the order's return window
-    is over. `factor` is what vouchers multiply them by.
+    is over. `factor` is what vouchers multiply them by. The programme is read unless it is given.
     """
-    programme = Programme.load()
+    programme, settings = programme or Programme.load(), store()
     if not programme.is_active:
         return 0
-    return award(earning(orders, programme, now, factor), StoreSettings.load(), now)
+    return award(earning(orders, programme, now, factor, settings), programme, settings, now)
 
 
 def earning(
-    orders: models.QuerySet[Order], programme: Programme, now: datetime, factor: Decimal = Decimal(1)
+    orders: models.QuerySet[Order],
+    programme: Programme,
+    now: datetime,
+    factor: Decimal = Decimal(1),
+    settings: StoreSettings | None = None,
 ) -> models.QuerySet[Movement]:
     """What each of the orders that are purchases at `now` earns by each rule."""
     try:
         bills = of_orders(orders & Order.objects.purchases(now), factor)
     except EmptyResultSet:
         return Movement.objects.none()
-    return worked_out(bills, programme, StoreSettings.load(), now)
+    return worked_out(bills, programme, settings or store(), now)
 
 
-def award(movements: models.QuerySet[Movement], store: StoreSettings, now: datetime) -> int:
+def award(movements: models.QuerySet[Movement], programme: Programme, settings: StoreSettings, now: datetime) -> int:
     """How many of the credits for purchases were new."""
     return ledger.award(
         movements.filter(points__gt=0),
@@ -74,8 +84,9 @@ def award(movements: models.QuerySet[Movement], store: StoreSettings, now: datet
         customer="customer",
         explanation="explanation",
         now=now,
-        available_at=F("occurred_at") + timedelta(days=store.return_window_days),
+        available_at=F("occurred_at") + timedelta(days=settings.return_window_days),
         occurred_at="occurred_at",
         order="order",
         rule="rule",
+        policy=Policy(programme, settings),
     )

@@ -85,6 +85,7 @@ def award(
     now: datetime,
     available_at: Any = None,
     expires_at: Any = Expires.BY_POLICY,
+    policy: Policy | None = None,
     **more: Any,
 ) -> int:
     """How many credits were new: one entry for each of `rows`, whose key counts once, with its lot, balance and event.
@@ -92,14 +93,15 @@ def award(
     What is given (`more`: any other field of Entry) is as in `insert_select`: the name of a field of `rows`, an
     expression over them, or `Value("text")`. Points must be positive. They can be spent from `available_at` on (when
     they were earned, if left out) until `expires_at` (as the programme says when they are earned, if left out; None:
-    for ever). All or nothing; who owes points pays with them as far as they can be spent.
+    for ever). All or nothing; who owes points pays with them as far as they can be spent. The programme's policy is
+    read unless it is given.
     """
     columns = {"kind": Value(kind), "points": points, "key": key, "customer": customer, "explanation": explanation}
     columns |= {"occurred_at": now, "rule": {}, **more}
     lots = {} if available_at is None else {"available_at": available_at}
     lots |= {} if expires_at is Expires.BY_POLICY else {"expires_at": expires_at}
     try:
-        statement, parameters = _award(rows, columns, lots, now)
+        statement, parameters = _award(rows, columns, lots, policy or Policy.load(), now)
     except EmptyResultSet:
         return 0
     with transaction.atomic(using=rows.db, savepoint=False), connections[rows.db].cursor() as cursor:
@@ -111,11 +113,10 @@ def award(
 
 
 def _award(
-    rows: models.QuerySet[Any, Any], columns: dict[str, Any], lots: dict[str, Any], now: datetime
+    rows: models.QuerySet[Any, Any], columns: dict[str, Any], lots: dict[str, Any], policy: Policy, now: datetime
 ) -> tuple[str, dict[str, Any]]:
     """The statement and its parameters; raises EmptyResultSet if there is nobody to give anything."""
     select, parameters = named(chosen(rows, [(Entry, columns), (Lot, lots)]))
-    policy = Policy.load()
     is_by_policy = "expires_at" not in lots
     statement = AWARD.format(
         select=select,

@@ -10,6 +10,7 @@ from loyaltyflow.store.models import Customer, Product
 
 from ..bill import ZERO, Bill, Line, Reason, Refusal, Refused, smallest_coin
 from ..codes import key
+from ..programme import Programme
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A bill, who pays it, with which codes and points, and which till asks.
+    """A bill, who pays it, with which codes and points, which till asks, and by which programme it is judged.
 
     `source` is the system of the till, in which orders and holds have their numbers; `hold` is such a number.
     """
 
     bill: Bill
+    programme: Programme
     customer: Customer | None = None
     codes: tuple[str, ...] = ()
     points: int = 0
@@ -58,7 +60,7 @@ def ask(
     places = smallest_coin(store().currency)
     bill = Bill(tuple(lines_of(list(items))), now, shipping, store_location, channel, places=places)
     said = tuple({key(code): code for code in codes}.values())
-    return Ask(bill, person(customer), said, points, tax, source, till, hold)
+    return Ask(bill, Programme.load(), person(customer), said, points, tax, source, till, hold)
 
 
 def person(customer: int | None) -> Customer | None:

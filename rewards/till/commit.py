@@ -15,6 +15,7 @@ from ..bill import ZERO, Reason, Refusal, Refused
 from ..earning import Earned
 from ..holds import Hold
 from ..points import Entry
+from ..programme import Programme
 from ..receipts import Receipt
 from ..redeeming import used
 from . import telling
@@ -52,7 +53,7 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     order = _written(priced, ask.customer.pk, number, now, is_completed)
     used(priced.taken, order, ask.customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
     _spend(priced, order, hold, now)
-    earned = _earned(order, priced.factor, now) if is_completed else earns(priced, now)
+    earned = _earned(order, priced.factor, ask.programme, now) if is_completed else earns(priced, now)
     told = {**telling.told(priced), **telling.earning(earned)}
     Receipt.objects.create(order=order, asked=_digest(ask), told=told, till=ask.till)
     return _sale(order, told, now)
@@ -125,9 +126,9 @@ def _spend(priced: Quote, order: Order, hold: Hold | None, now: datetime) -> Non
         Hold.objects.filter(pk=hold.pk, ended_at=None).update(ended_at=now)
 
 
-def _earned(order: Order, factor: Decimal, now: datetime) -> tuple[Earned, ...]:
+def _earned(order: Order, factor: Decimal, programme: Programme, now: datetime) -> tuple[Earned, ...]:
     """What the completed order has earned."""
-    earning.earn(Order.objects.filter(pk=order.pk), now, factor)
+    earning.earn(Order.objects.filter(pk=order.pk), now, factor, programme)
     entries = Entry.objects.filter(order=order, kind=Entry.Kind.EARN)
     return in_turn(Earned(each.rule["rule"], each.points, each.explanation) for each in entries)
 
@@ -144,7 +145,8 @@ def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:
     if is_completed and Order.objects.filter(pk=order.pk, completed_at=None).update(completed_at=now):
         order.completed_at = now
         _tell(order, ["order_completed"], now)
-        receipt.told |= telling.earning(_earned(order, Decimal(receipt.told["points_factor"]), now))
+        factor = Decimal(receipt.told["points_factor"])
+        receipt.told |= telling.earning(_earned(order, factor, ask.programme, now))
         earning.reverse(Order.objects.filter(pk=order.pk), now)  # what was paid back before it was completed
         receipt.save(update_fields=["told"])
     return _sale(order, receipt.told, now)

@@ -7,7 +7,6 @@ from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from functools import cached_property
 
 from loyaltyflow.store.clock import store
-from loyaltyflow.store.models import Customer
 
 from .. import codes, earning, ledger
 from ..bill import ZERO, Bill, Off, Reason, Refusal, spread
@@ -15,7 +14,6 @@ from ..claims import Claim, claims
 from ..combining import judged
 from ..earning import Earned
 from ..holds import Hold
-from ..programme import Programme
 from ..vouchers import Voucher
 from .asking import Ask
 from .holds import taken, too_few
@@ -93,7 +91,8 @@ def price(ask: Ask, found: dict[str, Voucher], hold: Hold | None, now: datetime)
     mine = hold.voucher_id if hold else None
     others = _kept_by_others(found, hold, now)
     free = {code: voucher for code, voucher in found.items() if voucher.pk not in others}
-    judgement = judged(claims(free.values()), ask.bill, customer, now, held=[mine] if mine else [])
+    asked = claims(free.values())
+    judgement = judged(asked, ask.bill, customer, now, held=[mine] if mine else [], programme=ask.programme)
     refused = [*judgement.refused, *(taken(each, others[each.pk], now) for each in found.values() if each.pk in others)]
     refused += [_unknown(code) for code in ask.codes if code not in found]
     account = ledger.spendable([customer], now)[customer] if customer else ledger.Points()
@@ -105,10 +104,11 @@ def price(ask: Ask, found: dict[str, Voucher], hold: Hold | None, now: datetime)
 
 def earns(priced: Quote, now: datetime) -> tuple[Earned, ...]:
     """What the rest of the bill earns, if the customer is a member."""
-    customer = priced.ask.customer
-    if customer is None:
+    ask = priced.ask
+    if ask.customer is None:
         return ()
-    return in_turn(each for each in earning.quoted(priced.left, customer.pk, priced.factor, now) if each.points)
+    earned = earning.quoted(priced.left, ask.customer.pk, priced.factor, now, ask.programme)
+    return in_turn(each for each in earned if each.points)
 
 
 def in_turn(earned: Iterable[Earned]) -> tuple[Earned, ...]:
@@ -135,7 +135,7 @@ def _paid_by_points(
     """How many points are used, what they pay of each line, and why not as many as were asked for."""
     if not ask.points:
         return 0, {}, ()
-    if refusal := _no_points(ask.customer, now):
+    if refusal := _no_points(ask, now):
         return 0, {}, (refusal,)
     if ask.points > account.spendable:
         return 0, {}, (too_few(ask.points, account),)
@@ -146,10 +146,11 @@ def _paid_by_points(
     return points, spread(worth, left.lines, left.places), ()
 
 
-def _no_points(customer: Customer | None, now: datetime) -> Refusal | None:
+def _no_points(ask: Ask, now: datetime) -> Refusal | None:
+    customer = ask.customer
     if customer is None:
         return Refusal("points", Reason.NOT_ELIGIBLE, "Whose points? Look the customer up first.")
-    if not Programme.load().is_active:
+    if not ask.programme.is_active:
         return Refusal("points", Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off.")
     if not customer.belongs(now):
         return Refusal("points", Reason.NOT_ELIGIBLE, f"{customer} is not a member of the loyalty programme.")
