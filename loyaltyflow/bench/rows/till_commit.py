@@ -55,12 +55,33 @@ ANSWER = """
 INSERT INTO loyaltyflow_answer (api_key_id, key, fingerprint, status, body, created_at)
 VALUES (%(api)s, %(key)s, %(print)s, 200, %(told)s, now())
 """
-# One purchase as somebody who knows all tables would write it: the same rows, nothing asked twice, nothing checked that
-# the tables do not check themselves.
-BEFORE = (
-    """SELECT pg_try_advisory_xact_lock(hashtextextended(%(sale)s, 0)),
-    (SELECT body FROM loyaltyflow_answer WHERE api_key_id = %(api)s AND key = %(sale)s)""",
-    "SELECT balance FROM rewards_account WHERE customer_id = %(customer)s FOR NO KEY UPDATE",
+# One purchase as somebody who knows all tables would write it: the same rows, each fact that decides on it read once a
+# request, nothing checked that the tables do not check themselves.
+KNOWN = """SELECT pg_try_advisory_xact_lock(hashtextextended(%(key)s, 0)),
+(SELECT body FROM loyaltyflow_answer WHERE api_key_id = %(api)s AND key = %(key)s)"""
+LOCK = "SELECT balance FROM rewards_account WHERE customer_id = %(customer)s FOR NO KEY UPDATE"
+READ = (
+    """SELECT store.*, programme.*, key.digest, key.scopes, key.source, key.revoked_at
+    FROM store_storesettings AS store, rewards_programme AS programme, loyaltyflow_apikey AS key
+    WHERE key.id = %(api)s""",
+    "SELECT id, sku, name, category, brand, earns_points FROM store_product WHERE id = ANY(%(products)s)",
+    """SELECT customer.*, account.owed,
+        (SELECT sum(remaining) FROM rewards_lot AS lot WHERE lot.customer_id = customer.id AND remaining > 0
+            AND available_at <= now() AND (expires_at IS NULL OR expires_at > now())),
+        (SELECT sum(points) FROM rewards_hold AS hold WHERE hold.customer_id = customer.id
+            AND ended_at IS NULL AND hold.expires_at > now())
+    FROM store_customer AS customer LEFT JOIN rewards_account AS account ON account.customer_id = customer.id
+    WHERE customer.id = %(customer)s""",
+    """SELECT voucher.*, discount.*, off.amount, EXISTS (
+        SELECT FROM rewards_hold WHERE voucher_id = voucher.id AND ended_at IS NULL AND expires_at > now())
+    FROM rewards_voucher AS voucher JOIN rewards_discount AS discount ON discount.id = voucher.discount_id
+    JOIN rewards_amountoffbill AS off ON off.discount_ptr_id = discount.id WHERE voucher.code = %(code)s""",
+    """SELECT rule.*, spend.points_per_unit FROM rewards_earningrule AS rule
+    JOIN rewards_pointsperspend AS spend ON spend.earningrule_ptr_id = rule.id
+    WHERE is_active AND starts_at <= now() AND (ends_at IS NULL OR ends_at > now())""",
+    "SELECT * FROM rewards_multiplier WHERE is_active",
+)
+REDEEM = (
     "UPDATE rewards_voucher SET uses = uses + 1, state = 'redeemed' WHERE code = %(code)s AND state = 'issued'",
     "UPDATE rewards_discount SET uses = uses + 1 WHERE id = %(discount)s",
 )
@@ -104,7 +125,7 @@ EVENTS = ["order_placed", "order_completed", "voucher_redeemed", "points_redeeme
 class TillCommit(Row):
     """A quote and a purchase with a code and points, over HTTP by eight clients: beside bare SQL by eight connections.
 
-    The server runs as in production. The floor's quote is the row that keeps its answer.
+    The server runs as in production. The floor's quote reads what decides on the bill, and keeps an answer.
     """
 
     name = "till.commit"
@@ -215,13 +236,15 @@ class TillCommit(Row):
         known |= {"code": f"BENCH{sale}", "discount": self.discount.pk, "print": "0" * 64, "told": self.told}
         known |= {"products": [1 + (sale + n) % self.data.products for n in (0, 1)], "events": EVENTS}
         cursor.execute("SET LOCAL synchronous_commit = off")
-        cursor.execute(ANSWER, {**known, "key": f"q{sale}"})
+        for statement in (KNOWN, *READ, ANSWER):
+            cursor.execute(statement, {**known, "key": f"q{sale}"})
         cursor.connection.commit()
-        for statement in BEFORE:
+        known["key"] = str(sale)
+        for statement in (KNOWN, LOCK, *READ, *REDEEM):
             cursor.execute(statement, known)
         [known["order"]] = cursor.execute(ORDER, known).fetchone() or [0]
         for statement in AFTER:
-            cursor.execute(statement, {**known, "key": str(sale)})
+            cursor.execute(statement, known)
 
     def _customer(self, sale: int) -> int:
         return self.people[sale % len(self.people)]
