@@ -47,24 +47,25 @@ def facts(
     customer_id: int | None,
     now: datetime,
     programme: Programme | None = None,
+    customer: Customer | None = None,
 ) -> Facts:
     """What the checks of the claims rest on; `order` is the one that is made of the bill, if there is one already.
 
-    The programme is read unless it is given.
+    The programme and the customer are read unless they are given.
     """
     budgets = {budget for claim in claims if (budget := claim.discount.money_budget)}
     known: dict[str, Any] = {"last_uses": _last_uses(claims), "funds": left(budgets, customer_id, now)}
     if customer_id is not None:
-        known |= _of_customer(claims, customer_id, order, now)
+        known |= _of_customer(claims, customer or customer_id, order, now)
         known |= {"segments": _segments(claims, customer_id, now), "used": _used(claims, customer_id)}
     return Facts(now, programme or Programme.load(), **known)
 
 
-def _of_customer(claims: Sequence[Claim], customer_id: int, order: int | None, now: datetime) -> dict[str, Any]:
+def _of_customer(claims: Sequence[Claim], who: Customer | int, order: int | None, now: datetime) -> dict[str, Any]:
     """The customer, with the orders and the tier if any of the claims asks for them."""
     if not any(claim.discount.asks_of_customer for claim in claims):
-        return {"customer": Customer.objects.get(pk=customer_id)}
-    customer = _customers(order, now).get(pk=customer_id)
+        return {"customer": who if isinstance(who, Customer) else Customer.objects.get(pk=who)}
+    customer = _customers(order, now).get(pk=who.pk if isinstance(who, Customer) else who)
     known = {"customer": customer, "orders": customer.orders_made}
     return known | {"tier": customer.tier, "early_hours": customer.early_hours}
 

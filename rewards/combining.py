@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import prod
 
 from loyaltyflow.store.clock import store
+from loyaltyflow.store.models import Customer
 
 from .asking import facts
 from .bill import ZERO, Bill, Off, Refusal, Refused
@@ -44,6 +45,7 @@ def judged(
     now: datetime,
     held: Collection[int] = (),
     programme: Programme | None = None,
+    customer: Customer | None = None,
 ) -> Judged:
     """What of the claims can be had on the bill; the same whatever their order. Writes nothing.
 
@@ -52,7 +54,7 @@ def judged(
     If some do not go together, the customer has those that take off most. The number of statements does not depend on
     that of the claims.
     """
-    rest_on = facts(claims, bill.order, customer_id, store().local(now), programme)
+    rest_on = facts(claims, bill.order, customer_id, store().local(now), programme, customer)
     known = replace(rest_on, held=frozenset(held))
     allowed, refused = [], []
     for claim in sorted(claims, key=lambda each: each.place):

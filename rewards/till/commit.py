@@ -1,7 +1,7 @@
 """A purchase at a till: redeemed, written down and earned in one transaction."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -45,13 +45,14 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     before = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
     if before is not None:
         return _again(before, ask, now, is_completed)
-    known(ask.customer.pk)  # they may have been merged before their account was ours
+    customer = known(ask.customer.pk)  # they may have been merged before their account was ours
+    ask = replace(ask, customer=customer)
     hold = held(ask, now)
     priced = price(ask, vouchers(ask, for_update=True), hold, now)
     if priced.refusals:
         raise Refused(priced.refusals[0])
-    order = _written(priced, ask.customer.pk, number, now, is_completed)
-    used(priced.taken, order, ask.customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
+    order = _written(priced, customer.pk, number, now, is_completed)
+    used(priced.taken, order, customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
     _spend(priced, order, hold, now)
     earned = _earned(order, priced.factor, ask.programme, now) if is_completed else earns(priced, now)
     told = {**telling.told(priced), **telling.earning(earned)}

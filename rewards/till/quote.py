@@ -92,7 +92,7 @@ def price(ask: Ask, found: dict[str, Voucher], hold: Hold | None, now: datetime)
     others = _kept_by_others(found, hold, now)
     free = {code: voucher for code, voucher in found.items() if voucher.pk not in others}
     asked = claims(free.values())
-    judgement = judged(asked, ask.bill, customer, now, held=[mine] if mine else [], programme=ask.programme)
+    judgement = judged(asked, ask.bill, customer, now, [mine] if mine else [], ask.programme, ask.customer)
     refused = [*judgement.refused, *(taken(each, others[each.pk], now) for each in found.values() if each.pk in others)]
     refused += [_unknown(code) for code in ask.codes if code not in found]
     account = ledger.spendable([customer], now)[customer] if customer else ledger.Points()

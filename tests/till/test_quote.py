@@ -163,7 +163,7 @@ def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_asser
 
     def statements(lines, codes):
         bill = shop.bill(*["10.00"] * lines)
-        with django_assert_max_num_queries(21) as counted:
+        with django_assert_max_num_queries(20) as counted:
             asked = {"customer": who.pk, "bill": bill, "codes": codes, "points_to_use": 5}
             assert quoted(till("till/quote", asked))["refusals"] == []
         return len(counted)
