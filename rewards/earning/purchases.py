@@ -8,6 +8,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import F
 
+from loyaltyflow.sql import planned_once
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order, StoreSettings
 
@@ -41,7 +42,7 @@ def quoted(
     rows = worked_out(of_bill(bill, customer, factor), programme, store(), now)
     return [
         Earned(int(key.split(":")[1]), points, said)
-        for key, points, said in rows.values_list("key", "points", "explanation")
+        for key, points, said in planned_once(rows.values_list("key", "points", "explanation"))
     ]
 
 
