@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import pgtrigger
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, connections, models, transaction
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
@@ -183,17 +182,6 @@ def compiled(rows: models.QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
     """The SELECT of a queryset and its parameters; raises EmptyResultSet if it can be known to have no rows."""
     sql, parameters = rows.query.get_compiler(rows.db).as_sql()
     return sql, tuple(parameters)
-
-
-def planned_once(rows: models.QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a long query that takes longer to plan than to answer: a connection keeps its plan."""
-    sql, parameters = compiled(rows)
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = 0  # of cursors such as this one; Django's own write values into the text
-    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(ServerBindingCursor(connection.connection)) as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) AS found", parameters)
-        return cursor.fetchall()
 
 
 def insert_select(

@@ -1,7 +1,7 @@
 """What members earn: by purchases, by what happens to them, by joining; and what is taken back after returns."""
 
-from .purchases import Earned, earn, quoted
+from .purchases import Earned, earn, earn_one, quoted
 from .reversals import reverse
 from .stage import settle
 
-__all__ = ["Earned", "earn", "quoted", "reverse", "settle"]
+__all__ = ["Earned", "earn", "earn_one", "quoted", "reverse", "settle"]

@@ -8,7 +8,6 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import F
 
-from loyaltyflow.sql import planned_once
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order, StoreSettings
 
@@ -16,8 +15,19 @@ from .. import ledger
 from ..bill import Bill
 from ..expiry import Policy
 from ..models import Entry, Movement, Programme
+from ..movements import planned_once
 from .bills import of_bill, of_orders
 from .sums import worked_out
+
+COLUMNS = ("key", "customer", "occurred_at", "points", "order", "explanation", "rule")
+# Movements that are worked out already.
+WORKED_OUT = """
+movements AS (
+    SELECT key, customer, occurred_at, points, "order", NULL::bigint AS entry, explanation, rule::jsonb AS rule
+    FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+        AS known (key, customer, occurred_at, points, "order", explanation, rule)
+)
+"""
 
 
 class Earned(NamedTuple):
@@ -58,6 +68,19 @@ def earn(
     if not programme.is_active:
         return 0
     return award(earning(orders, programme, now, factor, settings), programme, settings, now)
+
+
+def earn_one(order: Order, now: datetime, factor: Decimal, programme: Programme) -> int:
+    """As `earn` of a single order, whose points are worked out by a statement that is not planned each time."""
+    if not programme.is_active:
+        return 0
+    settings = store()
+    rows = earning(Order.objects.filter(pk=order.pk), programme, now, factor, settings).filter(points__gt=0)
+    found = planned_once(rows.values_list(*COLUMNS))
+    if not found:
+        return 0
+    movements = Movement.over(WORKED_OUT, [list(column) for column in zip(*found, strict=True)])
+    return award(movements, programme, settings, now)
 
 
 def earning(

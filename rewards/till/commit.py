@@ -129,7 +129,7 @@ def _spend(priced: Quote, order: Order, hold: Hold | None, now: datetime) -> Non
 
 def _earned(order: Order, factor: Decimal, programme: Programme, now: datetime) -> tuple[Earned, ...]:
     """What the completed order has earned."""
-    earning.earn(Order.objects.filter(pk=order.pk), now, factor, programme)
+    earning.earn_one(order, now, factor, programme)
     entries = Entry.objects.filter(order=order, kind=Entry.Kind.EARN)
     return in_turn(Earned(each.rule["rule"], each.points, each.explanation) for each in entries)
 

@@ -180,7 +180,7 @@ def test_the_statements_of_a_purchase_do_not_depend_on_lines_and_codes(django_as
     def statements(number, lines, codes):
         bill = shop.bill(*["20.00"] * lines)
         asked = {"external_id": number, "customer": who.pk, "bill": bill, "codes": codes, "points_to_use": 5}
-        with django_assert_max_num_queries(49) as counted:
+        with django_assert_max_num_queries(47) as counted:
             response = till("till/orders", asked)
             assert response.status_code == 200, response.content
         return len(counted)
