@@ -57,6 +57,7 @@ class Customer(models.Model):
         null=True,
         blank=True,
         editable=False,
+        db_index=False,
         related_name="merged",
         help_text="Who this customer turned out to be; the points ledger still names them apart.",
     )
@@ -79,6 +80,9 @@ class Customer(models.Model):
                 | models.Q(loyalty_left_at__gte=models.F("loyalty_joined_at")),
                 name="nobody_leaves_the_programme_before_joining",
             ),
+        ]
+        indexes = [
+            models.Index(fields=["merged_into"], name="customer_merged", condition=models.Q(merged_into__isnull=False))
         ]
 
     def __str__(self) -> str:

@@ -134,7 +134,7 @@ class ConditionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _rank(self, name: str) -> int:
         """Where it stands: first what is asked about, then how it is compared, then when, then what narrows it down."""
-        if name in ("when", *WINDOW):
+        if name in ("when", "days", *WINDOW):
             return 2
         if name == "operator":
             return 1

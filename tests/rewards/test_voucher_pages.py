@@ -242,6 +242,6 @@ def test_the_start_page_names_discounts_without_free_codes(now):
         "Left": {"makes_codes": False},
     }.items():
         pool(discount(name=name, **fields), *(["CODE"] if name == "Left" else []))
-    health = {"failed": 0, "uncertain": 0, "proof": None, "unannounced": 0}
+    health = {"failed": 0, "uncertain": 0, "proof": None, "unnoticed": 0}
     named = [each["name"] for each in _needs_a_look(health) if each["kind"] == "codes"]
     assert named == ["Gone"]

@@ -16,7 +16,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customer',
             name='merged_into',
-            field=models.ForeignKey(blank=True, editable=False, help_text='Who this customer turned out to be; the points ledger still names them apart.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='merged', to='store.customer'),
+            field=models.ForeignKey(blank=True, db_index=False, editable=False, help_text='Who this customer turned out to be; the points ledger still names them apart.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='merged', to='store.customer'),
+        ),
+        migrations.AddIndex(
+            model_name='customer',
+            index=models.Index(condition=models.Q(('merged_into__isnull', False)), fields=['merged_into'], name='customer_merged'),
         ),
         migrations.CreateModel(
             name='Apart',
