@@ -35,7 +35,8 @@ def _emptying(execute: Callable[..., Any], sql: str, parameters: Any, many: bool
 def may_empty(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
     """Between tests even those tables are emptied that are only added to; a test may have several connections."""
     if _emptying not in connection.execute_wrappers:
-        connection.execute_wrappers.append(_emptying)
+        # The first of all: who leaves a block with a wrapper of its own takes off the last one.
+        connection.execute_wrappers.insert(0, _emptying)
 
 
 @pytest.fixture(scope="session")

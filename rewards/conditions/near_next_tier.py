@@ -40,6 +40,7 @@ class NearNextTier(Condition):
         "at most",
         max_digits=14,
         decimal_places=2,
+        default=100,
         validators=[MinValueValidator(0)],
         help_text="In points, or in money where tiers are reached by money spent.",
     )

@@ -43,6 +43,7 @@ class PointsExpiring(ComparesKnownNumber, Condition):
     ]
 
     days = models.PositiveIntegerField(
+        default=30,
         validators=[MaxValueValidator(LONGEST)],
         help_text="0: today is the last day to spend them.",
     )

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='NearNextTier',
             fields=[
                 ('condition_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='segments.condition')),
-                ('value', models.DecimalField(decimal_places=2, help_text='In points, or in money where tiers are reached by money spent.', max_digits=14, validators=[django.core.validators.MinValueValidator(0)], verbose_name='at most')),
+                ('value', models.DecimalField(decimal_places=2, default=100, help_text='In points, or in money where tiers are reached by money spent.', max_digits=14, validators=[django.core.validators.MinValueValidator(0)], verbose_name='at most')),
             ],
             options={
                 'verbose_name': 'close to the next tier',
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('value', models.DecimalField(blank=True, decimal_places=3, max_digits=14, null=True, verbose_name='number')),
                 ('upper', models.DecimalField(blank=True, decimal_places=3, max_digits=14, null=True, verbose_name='and')),
                 ('operator', models.CharField(choices=[('at_least', 'at least'), ('at_most', 'at most'), ('more_than', 'more than'), ('less_than', 'less than'), ('is', 'exactly'), ('is_not', 'anything but'), ('between', 'between')], default='at_least', max_length=12)),
-                ('days', models.PositiveIntegerField(help_text='0: today is the last day to spend them.', validators=[django.core.validators.MaxValueValidator(36500)])),
+                ('days', models.PositiveIntegerField(default=30, help_text='0: today is the last day to spend them.', validators=[django.core.validators.MaxValueValidator(36500)])),
             ],
             options={
                 'verbose_name': 'points that expire',

@@ -117,7 +117,7 @@ def test_an_update_of_one_field_compiles_too():
 def test_every_starter_compiles(name):
     template = EmailTemplate.objects.create(name=name, **starter(name))
 
-    assert template.links.count() == 1
+    assert template.links.count() == (0 if name == "points_notice" else 1)
     assert "{{ store.name }}" in template.text
     assert len(template.html) < 100_000
     assert max(map(len, template.html.splitlines())) < 900
