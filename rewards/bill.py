@@ -36,6 +36,7 @@ class Reason(TextChoices):
     PROGRAMME_INACTIVE = "programme_inactive", "The programme is switched off"
     LOCKED_BY_OTHER_TILL = "locked_by_other_till", "Held at another till"
     NUMBER_TAKEN = "number_taken", "The number is another one's"
+    PART_OF_SALE = "part_of_sale", "Was part of the sale"
     ORDER_CLOSED = "order_closed", "The order was cancelled or refunded"
     REFUND_TOO_LARGE = "refund_too_large", "More than is left to pay back"
 

@@ -11,6 +11,7 @@ from ..bill import Bill, Line, Reason, Refusal, Refused, smallest_coin
 from ..claims import claims
 from ..combining import judged
 from ..holds import Hold
+from ..receipts import Receipt
 from ..redeeming import undone, used
 from ..vouchers import Redemption, Voucher
 from .holds import taken
@@ -52,14 +53,25 @@ def redeem(
 def release(
     code: str, number: str, now: datetime, *, source: str = "till", store_location: str = "", till: str = ""
 ) -> Redemption:
-    """The use of the code on the order, which counts no longer; raises Refused if it was never used there."""
+    """The use of the code on the order, which counts no longer.
+
+    Raises Refused if it was never used there, or was by the sale itself: what it took off has been paid less by then.
+    """
     order = locked(number, source)
     voucher = _locked(code)
     use = Redemption.objects.filter(order=order, voucher=voucher).order_by("-pk").first()
     if use is None:
         raise Refused(Refusal(voucher.code, Reason.NOT_FOUND, f"{voucher.code} was not used on {order}."))
+    if use.reversed_at is None and _is_of_the_sale(use, order):
+        said = f"{voucher.code} was part of the sale of {order}. Refund or cancel the order to have it back."
+        raise Refused(Refusal(voucher.code, Reason.PART_OF_SALE, said, state(order)))
     undone([use], now)
     return use
+
+
+def _is_of_the_sale(use: Redemption, order: Order) -> bool:
+    """Whether a till took the code when it sold, and not somebody afterwards."""
+    return use.redeemed_at == order.placed_at and Receipt.objects.filter(order=order).exists()
 
 
 def _locked(code: str) -> Voucher:

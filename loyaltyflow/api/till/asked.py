@@ -113,8 +113,7 @@ class CancelAsked(PlaceAsked):
 
 
 class VoucherUseAsked(PlaceAsked):
-    order = Number(help_text="The number of the order that it was used on.")
-    source = Text(max_length=40, required=False, help_text="What took the order; this key's.")  # type: ignore[assignment]
+    order = Number(help_text="The number of the order that it was used on; one of this key's source.")
 
 
 class LookupAsked(Strict):

@@ -213,7 +213,7 @@ class RedeemView(TillView):
         return self.answer(request, asked.VoucherUseAsked, lambda said, now: self.use(code, said, now))
 
     def use(self, code: str, said: Said, now: datetime) -> dict[str, Any]:
-        use = self.verb(code, said["order"], now, source=said.get("source", self.key.source), **_place(said))
+        use = self.verb(code, said["order"], now, source=self.key.source, **_place(said))
         return outcomes.use(use, self.word)
 
     def codes(self, said: Said) -> list[str]:
@@ -222,7 +222,10 @@ class RedeemView(TillView):
 
 @described("release_voucher", "Release a voucher from an order", asked.VoucherUseAsked)
 class ReleaseView(RedeemView):
-    """Take it back that a code was used on an order, so that it can be used again."""
+    """Take it back that a code was used on an order, so that it can be used again.
+
+    A code that was part of a sale at a till comes back when that is refunded or cancelled.
+    """
 
     verb = staticmethod(uses.release)
     word = "released"
