@@ -5,7 +5,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from loyaltyflow.store.models import Product
-from loyaltyflow.store.templatetags.figures import money
 from loyaltyflow.words import listed, plain
 
 from ..bill import Bill, Line, Reason, Refusal, Refused
@@ -49,11 +48,6 @@ class OffSomeProducts(models.Model):
         """What it is taken off, such as “Flower or Edibles”."""
         named = [*(product.name for product in self.off_products.all()), *self.off_categories]
         return plain(listed(named)) if named else "any product"
-
-
-def at_most(most: object) -> str:
-    """The end of a sentence that says how much it can be."""
-    return f", at most {money(most)}." if most else "."  # type: ignore[arg-type]
 
 
 def must_name_categories(categories: Sequence[str]) -> None:
