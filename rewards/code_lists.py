@@ -1,12 +1,9 @@
 """Files of codes that another system made: each row brings a code of a new pool, or is kept with the reason why not."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
 from typing import BinaryIO
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -14,9 +11,9 @@ from django.db import connection, transaction
 
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.cells import shown
-from loyaltyflow.store.intake.files import DELIMITERS, CannotBeRead, Sheet
+from loyaltyflow.store.intake.files import Sheet
+from loyaltyflow.store.intake.lists import begun, report, written
 from segments.comparisons.dates import midnight
-from segments.lists import harmless
 
 from .discounts.base import Discount
 from .vouchers import IS_A_CODE, CodePool
@@ -24,8 +21,6 @@ from .vouchers import IS_A_CODE, CodePool
 CODE = {"code", "codes", "voucher", "voucher code", "voucher_code", "coupon", "coupon code", "coupon_code"}
 EXPIRES = {"expires", "expires_on", "expires on", "valid_through", "valid through", "valid until"}
 LONGEST = 40
-LONGEST_LINE = 100_000
-LONGEST_CELL, MOST_CELLS = 500, 50  # of a row that is kept for the report
 _code = re.compile(IS_A_CODE)
 
 STAGE = """
@@ -85,7 +80,7 @@ def take(
             name=name,
             is_imported=True,
             file_name=file_name[-200:],
-            header=_written(listed.sheet.header),
+            header=written(listed.sheet.header),
             created_by_id=by.pk if by else None,
         )
         with connection.cursor() as cursor:
@@ -105,25 +100,14 @@ def take(
 
 def opened(file: BinaryIO) -> List:
     """The file, with its column of codes: the one that is called so, else the first."""
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline(LONGEST_LINE)
-    if "\0" in first:
-        raise CannotBeRead("This is not a CSV file. Save the sheet as CSV and send that.")
-    delimiter = max(DELIMITERS, key=first.count)
-    try:
-        row = next(csv.reader([first], delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        raise CannotBeRead(f"The first line cannot be split into cells ({error}).") from None
-    if not any(cell.strip() for cell in row):
-        raise CannotBeRead("The file has nothing in its first line. Put one code on each line.")
+    first = begun(file, "code")
+    row = first.cells
     names = [cell.strip().lower() for cell in row]
+    code = next((at for at, each in enumerate(names) if each in CODE), None)
+    if code is None:
+        return List(first.without_names(["code", *[""] * (len(row) - 1)]), 0, None, len(row))
     expires = next((at for at, each in enumerate(names) if each in EXPIRES), None)
-    known = next((at for at, each in enumerate(names) if each in CODE), None)
-    if known is not None:
-        return List(Sheet(file, row, csv.reader(text, delimiter=delimiter, strict=True)), known, expires, len(row))
-    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
-    header = ["code", *[""] * (len(row) - 1)]
-    return List(Sheet(file, header, reader, first_line=1), 0, None, len(row))
+    return List(first.with_names(), code, expires, len(row))
 
 
 def _stage(listed: List, context: Context) -> None:
@@ -146,9 +130,9 @@ def _read(listed: List, line: int, row: list[str], context: Context) -> tuple[st
         if len(row) != listed.width:
             raise ValueError(f"The line has {len(row)} cells, the first line has {listed.width}.")
         expires = "" if listed.expires is None else row[listed.expires].strip()
-        return _code_of(row[listed.code]), _end_of(expires, context), _written(row), None
+        return _code_of(row[listed.code]), _end_of(expires, context), written(row), None
     except ValueError as error:
-        return None, None, _written(row), str(error)
+        return None, None, written(row), str(error)
 
 
 def _code_of(cell: str) -> str:
@@ -175,13 +159,4 @@ def _end_of(cell: str, context: Context) -> object:
 
 def rejected_rows(pool: CodePool) -> Iterator[str]:
     """The lines of a CSV file with the rejected rows as they were sent, each after its line and its reason."""
-    yield f"line,reason,{pool.header}\r\n"
-    for line, reason, sent in pool.rejected_rows.values_list("line", "reason", "cells").iterator():
-        yield f"{line},{_written([reason])},{sent}\r\n"
-
-
-def _written(row: Sequence[str]) -> str:
-    """The row as one line of CSV that can be stored."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([harmless(cell[:LONGEST_CELL]) for cell in row[:MOST_CELLS]])
-    return line.getvalue().replace("\0", "").encode("utf-8", "replace").decode()
+    return report(pool.header, pool.rejected_rows.values_list("line", "reason", "cells").iterator())

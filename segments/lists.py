@@ -4,12 +4,9 @@ A file is staged by COPY, so many rows at a time, and its rows are looked up by 
 customer is made. What is refused is kept with its reason, so that it can be corrected and sent again.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import BinaryIO
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -18,7 +15,8 @@ from django.db.models.expressions import RawSQL
 
 from loyaltyflow.store.intake import Context, cells, who
 from loyaltyflow.store.intake.base import Column, Intake, Kind, Memory, Reasons, Table
-from loyaltyflow.store.intake.files import DELIMITERS, CannotBeRead, Sheet
+from loyaltyflow.store.intake.files import Sheet
+from loyaltyflow.store.intake.lists import LONGEST_LINE, begun, report, written
 from loyaltyflow.store.models import Customer
 
 from . import by_hand
@@ -31,9 +29,6 @@ NAMES = {
     "source": {"source", "system"},
 }
 LOOKS_LIKE_A_PHONE = re.compile(r"[+(]?\d[\d\s().\-/]{6,}")
-LONGEST_LINE = 100_000
-LONGEST_CELL, MOST_CELLS = 500, 50  # of a row that is kept for the report
-FORMULA = re.compile(r"[=+\-@\t\r](?![\d ().-]+$)")  # a phone number is none
 QUOTED_FORMULA = re.compile(r"^'(?=[=+\-@\t\r])")
 
 # What another system calls a customer is looked for in every system, unless the file says in which.
@@ -122,7 +117,7 @@ def take(
             takes_out=takes_out,
             at=context.now,
             by_id=by.pk if by else None,
-            header=_written(people.sheet.header),
+            header=written(people.sheet.header),
         )
         _stage(people, upload, context)
         _find(upload)
@@ -137,25 +132,13 @@ def take(
 
 def opened(file: BinaryIO, context: Context) -> List:
     """The file, with what each column holds: by the names in its first line, or by what the cells look like."""
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    first = text.readline(LONGEST_LINE)
-    if "\0" in first:
-        raise CannotBeRead("This is not a CSV file. Save the sheet as CSV and send that.")
-    delimiter = max(DELIMITERS, key=first.count)
-    try:
-        row = next(csv.reader([first], delimiter=delimiter, strict=True), [])
-    except csv.Error as error:
-        raise CannotBeRead(f"The first line cannot be split into cells ({error}).") from None
-    if not any(cell.strip() for cell in row):
-        raise CannotBeRead("The file has nothing in its first line. Put one customer on each line.")
-    known = _named(row)
-    if known:
-        sheet = Sheet(file, row, csv.reader(text, delimiter=delimiter, strict=True))
-        return List(sheet, known, len(row))
-    reader = csv.reader(chain([first], text), delimiter=delimiter, strict=True)
+    first = begun(file, "customer")
+    row = first.cells
+    if known := _named(row):
+        return List(first.with_names(), known, len(row))
     guessed = _guessed(row, context)
-    header = [next((name for name, at in guessed.items() if at == number), "") for number in range(len(row))]
-    return List(Sheet(file, header, reader, first_line=1), guessed, len(row))
+    names = [next((name for name, at in guessed.items() if at == number), "") for number in range(len(row))]
+    return List(first.without_names(names), guessed, len(row))
 
 
 def _named(row: list[str]) -> dict[str, int]:
@@ -192,7 +175,7 @@ def _stage(people: List, upload: Upload, context: Context) -> None:
     intake = Intake(People(), context)
     for lines, rows in people.sheet.batches():
         rejected, good = _split(people, lines, rows)
-        sent = {line: _written(row) for line, row in zip(lines, rows, strict=True)}
+        sent = {line: written(row) for line, row in zip(lines, rows, strict=True)}
         columns = {
             name: [QUOTED_FORMULA.sub("", row[at]) for row in good.values()] for name, at in people.columns.items()
         }
@@ -230,18 +213,4 @@ def _find(upload: Upload) -> None:
 
 def rejected_rows(upload: Upload) -> Iterator[str]:
     """The lines of a CSV file with the rejected rows as they were sent, each after its line and its reason."""
-    yield f"line,reason,{upload.header}\r\n"
-    for line, reason, sent in upload.rejected_rows.values_list("line", "reason", "cells").iterator():
-        yield f"{line},{_written([reason])},{sent}\r\n"
-
-
-def _written(row: Sequence[str]) -> str:
-    """The row as one line of CSV that can be stored."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([harmless(cell[:LONGEST_CELL]) for cell in row[:MOST_CELLS]])
-    return line.getvalue().replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def harmless(cell: str) -> str:
-    """The cell as a spreadsheet shows it: with a ' before what it would take for a formula."""
-    return f"'{cell}" if FORMULA.match(cell) else cell
+    return report(upload.header, upload.rejected_rows.values_list("line", "reason", "cells").iterator())

@@ -31,6 +31,7 @@ from loyaltyflow.audit.telling import exported
 from loyaltyflow.store.admin.base import QuickPaginator
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.files import CannotBeRead
+from loyaltyflow.store.intake.lists import harmless
 from loyaltyflow.store.models import Customer, StoreSettings
 from loyaltyflow.store.people import known_as
 from loyaltyflow.store.templatetags.figures import count
@@ -125,7 +126,7 @@ def _rows(stays: QuerySet[Membership]) -> Iterator[str]:
     columns = ("customer__email", "customer__phone", "customer__first_name", "customer__last_name", "joined_at")
     yield _line(["email", "phone", "first_name", "last_name", "joined_at"])
     for *words, joined_at in stays.values_list(*columns).iterator(chunk_size=FETCHED):
-        yield _line([*map(lists.harmless, words), joined_at.astimezone(zone).isoformat(timespec="seconds")])
+        yield _line([*map(harmless, words), joined_at.astimezone(zone).isoformat(timespec="seconds")])
 
 
 def _line(row: Iterable[str]) -> str:
