@@ -3,6 +3,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower
 
 from .customers import Customer
 
@@ -19,6 +21,11 @@ class Merge(models.Model):
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(kept=F("merged")), name="nobody_is_merged_into_themselves")]
+        # Tills still ask by the addresses of those who turned out to be others.
+        indexes = [
+            models.Index(Lower(KT("was__email")), name="merge_by_email"),
+            models.Index(KT("was__phone"), name="merge_by_phone"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.merged} into {self.kept}"

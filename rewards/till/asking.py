@@ -8,6 +8,7 @@ from decimal import Decimal
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer, Product
 
+from .. import ledger
 from ..bill import ZERO, Bill, Line, Reason, Refusal, Refused, smallest_coin
 from ..codes import key
 from ..programme import Programme
@@ -69,11 +70,20 @@ def person(customer: int | None) -> Customer | None:
 
 
 def known(customer: int) -> Customer:
-    """The customer of that number; raises Refused if there is none."""
-    found = Customer.objects.filter(pk=customer).first()
+    """The customer of that number, or whom they turned out to be; raises Refused if there is none."""
+    found = Customer.everyone.select_related("merged_into").filter(pk=customer).first()
     if found is None:
         raise Refused(Refusal("customer", Reason.NOT_FOUND, f"There is no customer {customer}. Look them up again."))
-    return found
+    return found.merged_into or found
+
+
+def locked_account(customer: Customer) -> Customer:
+    """The customer as they are once their account is kept from others: they may have been merged before it was."""
+    ledger.lock([customer.pk])
+    now_known = known(customer.pk)
+    if now_known.pk != customer.pk:
+        ledger.lock([now_known.pk])
+    return now_known
 
 
 def lines_of(items: list[Item]) -> Iterable[Line]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from loyaltyflow.store.models import Event, Order, OrderLine, Product
+from loyaltyflow.store.models import Customer, Event, Order, OrderLine, Product
 from loyaltyflow.store.templatetags.figures import money
 
 from .. import earning, ledger
@@ -19,7 +19,7 @@ from ..programme import Programme
 from ..receipts import Receipt
 from ..redeeming import used
 from . import telling
-from .asking import Ask, known
+from .asking import Ask, locked_account
 from .quote import Quote, earns, held, in_turn, price, vouchers
 from .refunds import order_event, state, status
 
@@ -41,12 +41,11 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     """
     if ask.customer is None:
         raise Refused(Refusal("customer", Reason.NOT_FOUND, "A purchase needs a customer. Look them up first."))
-    ledger.lock([ask.customer.pk])
+    customer = locked_account(ask.customer)
+    ask = replace(ask, customer=customer)
     before = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
     if before is not None:
         return _again(before, ask, now, is_completed)
-    customer = known(ask.customer.pk)  # they may have been merged before their account was ours
-    ask = replace(ask, customer=customer)
     hold = held(ask, now)
     priced = price(ask, vouchers(ask, for_update=True), hold, now)
     if priced.refusals:
@@ -56,7 +55,7 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     _spend(priced, order, hold, now)
     earned = _earned(order, priced.factor, ask.programme, now) if is_completed else earns(priced, now)
     told = {**telling.told(priced), **telling.earning(earned)}
-    Receipt.objects.create(order=order, asked=_digest(ask), told=told, till=ask.till)
+    Receipt.objects.create(order=order, asked=_digest(ask, customer.pk), told=told, till=ask.till)
     return _sale(order, told, now)
 
 
@@ -137,7 +136,7 @@ def _earned(order: Order, factor: Decimal, programme: Programme, now: datetime) 
 def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:
     """The purchase that was sent before, completed now if it was not."""
     receipt = getattr(order, "receipt", None)
-    if receipt is None or receipt.asked != _digest(ask):
+    if receipt is None or not _is_the_same(receipt, ask):
         said = f"{order} is there already, and is another purchase. Take a new number for each."
         raise Refused(Refusal(order.external_id, Reason.NUMBER_TAKEN, said, state(order)))
     if status(order) in ("cancelled", "refunded"):
@@ -153,10 +152,17 @@ def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:
     return _sale(order, receipt.told, now)
 
 
-def _digest(ask: Ask) -> str:
+def _is_the_same(receipt: Receipt, ask: Ask) -> bool:
+    """Whether the receipt is of this purchase, by the customer or by one who turned out to be them."""
+    if ask.customer is None or receipt.asked == _digest(ask, ask.customer.pk):
+        return ask.customer is not None
+    merged = Customer.everyone.filter(merged_into=ask.customer).values_list("pk", flat=True)
+    return receipt.asked in {_digest(ask, pk) for pk in merged}
+
+
+def _digest(ask: Ask, customer: int) -> str:
     """What tells this purchase from another one, whenever and at whichever till it is sent."""
     bill = ask.bill
     lines = [(line.sku, f"{line.quantity.normalize():f}", f"{line.amount:.2f}") for line in bill.lines]
-    customer = ask.customer.pk if ask.customer else None
     whole = [customer, lines, f"{bill.shipping:.2f}", f"{ask.tax:.2f}", sorted(ask.codes), ask.points]
     return sha256(repr(whole).encode()).hexdigest()

@@ -14,7 +14,7 @@ from ..claims import claims
 from ..holds import Hold
 from ..programme import Programme
 from ..vouchers import Voucher
-from .asking import person
+from .asking import known, locked_account
 
 
 def hold(
@@ -34,13 +34,11 @@ def hold(
     It ends after so many seconds, at the latest after as many minutes as the programme says. Raises Refused if the
     points or the voucher cannot be had.
     """
-    person(customer)
     programme = Programme.load()
-    ledger.lock([customer])
+    customer = locked_account(known(customer)).pk
     before = Hold.objects.filter(source=source, external_id=number).select_related("voucher").first()
     if before is not None:
         return _same(before, customer, points, code)
-    person(customer)  # they may have been merged before their account was ours
     if not programme.is_active:
         raise Refused(Refusal(code or "points", Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off."))
     _points_are_there(customer, points, now)
@@ -61,18 +59,18 @@ def hold(
     )
 
 
-def _same(known: Hold, customer: int, points: int, code: str) -> Hold:
-    held = known.voucher.key if known.voucher else ""
-    if (known.customer_id, known.points, held) != (customer, points, codes.key(code)):
+def _same(before: Hold, customer: int, points: int, code: str) -> Hold:
+    held = before.voucher.key if before.voucher else ""
+    if (known(before.customer_id).pk, before.points, held) != (customer, points, codes.key(code)):
         raise Refused(
             Refusal(
-                known.external_id,
+                before.external_id,
                 Reason.NUMBER_TAKEN,
-                f"There is another hold with the number {known.external_id}. Take a new number for each hold.",
-                {"customer": known.customer_id, "points": known.points, "voucher": str(known.voucher or "")},
+                f"There is another hold with the number {before.external_id}. Take a new number for each hold.",
+                {"customer": before.customer_id, "points": before.points, "voucher": str(before.voucher or "")},
             )
         )
-    return known
+    return before
 
 
 def _points_are_there(customer: int, points: int, now: datetime) -> None:

@@ -6,11 +6,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import F
+from django.db.models.expressions import Combinable
+from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
 from loyaltyflow.store.clock import store
+from loyaltyflow.store.customers import CustomerQuerySet
 from loyaltyflow.store.intake import Context, cells
-from loyaltyflow.store.models import Customer
+from loyaltyflow.store.models import Customer, Merge
 from segments.models import Segment
 
 from .. import ledger
@@ -32,14 +35,27 @@ MICROSECOND = timedelta(microseconds=1)
 def find(now: datetime, *, phone: str = "", email: str = "", card: str = "") -> list[Customer]:
     """The customers with that phone number, e-mail address or card, at most five, those who joined before others.
 
-    Raises ValueError if the phone number is none.
+    What is nobody's any more leads to whom the one turned out to be that it was of. Raises ValueError if the phone
+    number is none.
     """
     if card:
-        found = Customer.objects.filter(external_ids__source=CARD, external_ids__external_id=card.strip())
-    elif email:
-        found = Customer.objects.exclude(email="").alias(address=Lower("email")).filter(address=email.strip().lower())
-    else:
-        found = Customer.objects.filter(phone=cells.phone(phone, Context.of(store(), now, "till")))
+        return _first(Customer.objects.filter(external_ids__source=CARD, external_ids__external_id=card.strip()))
+    if email:
+        address = email.strip().lower()
+        theirs = Customer.objects.exclude(email="").alias(address=Lower("email")).filter(address=address)
+        return _first(theirs) or _turned_out(Lower(KT("was__email")), address)
+    number = cells.phone(phone, Context.of(store(), now, "till"))
+    theirs = Customer.objects.filter(phone=number)
+    return _first(theirs) or _turned_out(KT("was__phone"), number)
+
+
+def _turned_out(said: Combinable, address: str) -> list[Customer]:
+    """Whom they turned out to be whose address it was before they were merged."""
+    merges = Merge.objects.alias(address=said).filter(address=address)
+    return _first(Customer.objects.filter(pk__in=merges.values("merged__merged_into")))
+
+
+def _first(found: CustomerQuerySet) -> list[Customer]:
     return list(found.order_by(F("loyalty_joined_at").asc(nulls_last=True), "pk")[:5])
 
 

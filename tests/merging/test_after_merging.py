@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from loyaltyflow import merging
-from loyaltyflow.store.models import Customer, Order
+from loyaltyflow.store.models import Customer, ExternalId, Order
 from rewards import adjustments, ledger, till
 from rewards.bill import Reason, Refused
 from rewards.models import Account, Adjustment, AdjustmentReason, Hold
@@ -68,20 +68,64 @@ def test_an_adjustment_that_waits_goes_over_and_is_approved_there():
 def test_nothing_more_is_written_for_somebody_who_was_merged_meanwhile():
     kept, merged = shop.member(10), shop.member(5)
     now = timezone.now()
-    ask = till.ask([till.Item("TEA", 1, shop.Decimal("5.00"))], now, customer=merged.pk)
+    ask = till.ask([till.Item("TEA", shop.Decimal(1), shop.Decimal("5.00"))], now, customer=merged.pk)
     reason = AdjustmentReason.objects.get_or_create(code="goodwill", defaults={"title": "A thank-you"})[0]
     merging.merge(kept, merged, now)
     before = shop.dump()
 
-    for act in (
-        lambda: till.commit(ask, "R-1", now),
-        lambda: till.hold("H-1", now, customer=merged.pk, points=1),
-        lambda: adjustments.adjust(merged.pk, 5, reason, "", None, "k", now),
-    ):
-        with pytest.raises(Refused) as refused:
-            act()
-        assert refused.value.refusal.reason == Reason.NOT_FOUND
-
+    with pytest.raises(Refused) as refused:
+        adjustments.adjust(merged.pk, 5, reason, "", None, "k", now)
+    assert refused.value.refusal.reason == Reason.NOT_FOUND
     assert shop.dump() == before
-    assert not Order.objects.exists() and not Hold.objects.exists()
+
+    assert till.commit(ask, "R-1", now).order.customer == kept
+    assert till.hold("H-1", now, customer=merged.pk, points=1).customer_id == kept.pk
     assert set(Customer.objects.values_list("pk", flat=True)) == {kept.pk}
+
+
+@pytest.mark.parametrize("_case", ["merged once", "merged twice"])
+def test_what_a_till_asks_late_by_the_merged_customer_goes_to_the_kept_one(_case):
+    AdjustmentReason.objects.update_or_create(code="goodwill", defaults={"title": "A thank-you", "is_active": True})
+    shop.rule("1")
+    at, merged = shop.till(scopes=("till", "points")), shop.member(100)
+    early = {"external_id": "R-1", "customer": merged.pk, "bill": shop.bill("50.00")}
+    told = at("till/orders", early).json()
+    kept = shop.member(10)
+    merging.merge(kept, merged, timezone.now())
+    if _case == "merged twice":
+        last = shop.member()
+        merging.merge(last, kept, timezone.now())
+        kept = last
+
+    assert at("till/orders", early).json()["order"] == told["order"]
+    late = {"external_id": "R-2", "customer": merged.pk, "bill": shop.bill("20.00"), "points_to_use": 100}
+    quoted = at("till/quote", {name: late[name] for name in ("customer", "bill", "points_to_use")}).json()
+    assert (quoted["customer"]["id"], quoted["balance_after"]["active"]) == (kept.pk, 160 - 100 + 15)
+    assert at("till/orders", late).json()["balance_after"]["active"] == 75
+    assert at("till/orders", late).json()["balance_after"]["active"] == 75
+    hold = {"external_id": "H-1", "customer": merged.pk, "points": 70}
+    assert at("till/holds", hold).status_code == at("till/holds", hold).status_code == 200
+    assert Hold.objects.get().customer == kept
+    given = {"external_id": "A-1", "customer": merged.pk, "points": 5, "reason": "goodwill"}
+    assert at("points/adjust", given).json()["balance_after"]["active"] == 10
+    assert set(Order.objects.values_list("customer", flat=True)) == {kept.pk}
+    assert balances(merged, kept) == [0, 80]
+    assert ledger.verify() == []
+
+
+@pytest.mark.parametrize("by", [{"phone": "(617) 555-0117"}, {"email": "ANN@example.com"}, {"card": "4711"}])
+@pytest.mark.parametrize("_case", ["merged once", "merged twice"])
+def test_the_kept_customer_is_found_by_what_the_merged_one_had(_case, by):
+    had = {"email": "Ann@example.com", "phone": "+16175550117"}
+    merged, kept = shop.member(**had), shop.member(email="maria@example.com", phone="+16175550999")
+    ExternalId.objects.create(customer=merged, source="card", external_id="4711")
+    merging.merge(kept, merged, timezone.now())
+    if _case == "merged twice":
+        last = shop.member(email="m@example.com", phone="+16175550888")
+        merging.merge(last, kept, timezone.now())
+        kept = last
+    assert shop.till().look_up(**by).json()["customer"]["id"] == kept.pk
+
+    if "card" not in by:  # whose address it is now comes before whose it was
+        now_theirs = shop.member(**had)
+        assert shop.till().look_up(**by).json()["customer"]["id"] == now_theirs.pk
