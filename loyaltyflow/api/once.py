@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from django.db import IntegrityError, OperationalError, connection
+from django.db import connection
 from django.http import HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from loyaltyflow.again import again
+from loyaltyflow.again import StillInTheWay, again
 from loyaltyflow.models import Answer, ApiKey
 
 from .body import Body
@@ -43,7 +43,7 @@ def once(request: Request, act: Callable[[], Reply]) -> HttpResponse:
     api_key, key, fingerprint = cast(ApiKey, request.auth), key_of(request), fingerprint_of(request)
     try:
         return again(lambda: _once(api_key, key, fingerprint, act))
-    except (IntegrityError, OperationalError):
+    except StillInTheWay:
         raise Busy from None
 
 
