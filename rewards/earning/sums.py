@@ -15,6 +15,9 @@ RATES = ("per_spend", "per_unit", "per_order", "rate", "each", "least")
 # Before it come `bills` (bill, customer, at, factor: what a voucher multiplies by), `lines` (bill, number, product,
 # quantity, net: what is paid for the goods) and `terms`, the programme's and the store's.
 #
+# Whose bill it is and when stays with its goods to the end, and goods meet multipliers before bills do: PostgreSQL
+# cannot know how many of them there will be, and would be prone to compare each bill with each other.
+#
 # Goods that earn nothing are left out of everything. Rules and multipliers find their goods by product, so that many of
 # them cost little. A line earns what its rules give times its own factor, and only a whole bill is rounded down.
 SUMS = """
@@ -27,7 +30,8 @@ buyers AS MATERIALIZED (
             AND c.loyalty_joined_at <= t.now AND (c.loyalty_left_at IS NULL OR c.loyalty_left_at > t.now)
 ),
 goods AS MATERIALIZED (
-    SELECT l.bill, l.number, l.product, coalesce(p.category, '') AS category, l.quantity, l.net
+    SELECT b.bill, b.customer, b.at, b.factor AS voucher,
+        l.number, l.product, coalesce(p.category, '') AS category, l.quantity, l.net
     FROM lines AS l JOIN buyers AS b USING (bill) LEFT JOIN store_product AS p ON p.id = l.product
     WHERE coalesce(p.earns_points, true)
 ),
@@ -46,13 +50,13 @@ ruled AS MATERIALIZED (
     FROM rules AS r CROSS JOIN unnest(r.categories) AS c (category) JOIN named AS n USING (category)
 ),
 counted AS MATERIALIZED (
-    SELECT g.bill, r.rule, g.number, g.quantity, g.net
-    FROM goods AS g JOIN buyers AS b USING (bill)
-    JOIN rules AS r ON NOT r.is_choosy AND r.starts_at <= b.at AND (r.ends_at IS NULL OR r.ends_at > b.at)
+    SELECT g.bill, g.customer, g.at, g.voucher, r.rule, g.number, g.quantity, g.net
+    FROM goods AS g
+    JOIN rules AS r ON NOT r.is_choosy AND r.starts_at <= g.at AND (r.ends_at IS NULL OR r.ends_at > g.at)
     UNION ALL
-    SELECT g.bill, r.rule, g.number, g.quantity, g.net
-    FROM goods AS g JOIN buyers AS b USING (bill) JOIN ruled USING (product)
-    JOIN rules AS r ON r.rule = ruled.rule AND r.starts_at <= b.at AND (r.ends_at IS NULL OR r.ends_at > b.at)
+    SELECT g.bill, g.customer, g.at, g.voucher, r.rule, g.number, g.quantity, g.net
+    FROM goods AS g JOIN ruled USING (product)
+    JOIN rules AS r ON r.rule = ruled.rule AND r.starts_at <= g.at AND (r.ends_at IS NULL OR r.ends_at > g.at)
 ),
 multipliers AS MATERIALIZED (
     SELECT m.*,
@@ -93,6 +97,7 @@ multiplied AS MATERIALIZED (
     SELECT m.id, n.product
     FROM multipliers AS m CROSS JOIN unnest(m.categories) AS c (category) JOIN named AS n USING (category)
 ),
+touched AS MATERIALIZED (SELECT g.bill, g.number, m.id FROM goods AS g JOIN multiplied AS m USING (product)),
 factors AS MATERIALIZED (
     SELECT bill, number,
         CASE WHEN min(factor) = 0 THEN 0 WHEN t.multiplies THEN rewards_product(factor) ELSE max(factor) END AS factor,
@@ -102,9 +107,7 @@ factors AS MATERIALIZED (
     FROM (
         SELECT g.bill, g.number, f.id, f.factor FROM goods AS g JOIN fitting AS f USING (bill) WHERE NOT f.is_choosy
         UNION ALL
-        SELECT g.bill, g.number, f.id, f.factor
-        FROM goods AS g JOIN multiplied AS m USING (product) JOIN fitting AS f ON f.bill = g.bill AND f.id = m.id
-        WHERE f.is_choosy
+        SELECT t.bill, t.number, f.id, f.factor FROM touched AS t JOIN fitting AS f USING (bill, id) WHERE f.is_choosy
     ) AS applied CROSS JOIN terms AS t
     GROUP BY bill, number, t.multiplies
 ),
@@ -115,7 +118,7 @@ weighed AS (
     FROM counted AS c WINDOW w AS (PARTITION BY bill, rule)
 ),
 parts AS (
-    SELECT w.bill, w.rule, own.factor, own.multipliers,
+    SELECT w.bill, w.customer, w.at, w.voucher, w.rule, own.factor, own.multipliers,
         sum(w.net) AS net, sum(w.quantity) AS quantity, sum(exact) AS exact,
         jsonb_object_agg(w.number, jsonb_build_array(w.net, trim_scale(exact))) AS lines
     FROM weighed AS w JOIN rules AS r USING (rule) LEFT JOIN factors AS f USING (bill, number)
@@ -123,10 +126,10 @@ parts AS (
     CROSS JOIN LATERAL (SELECT round(
         (r.per_spend * w.net + r.per_unit * w.quantity + r.per_order * w.share) * own.factor, 8) AS exact) AS worth
     WHERE w.total >= r.least
-    GROUP BY w.bill, w.rule, own.factor, own.multipliers
+    GROUP BY w.bill, w.customer, w.at, w.voucher, w.rule, own.factor, own.multipliers
 ),
 explained AS (
-    SELECT p.bill, p.rule, p.exact, p.factor, which.names,
+    SELECT p.bill, p.customer, p.at, p.rule, r.name, r.kind, r.rate, r.each, p.exact, p.factor, which.names,
         CASE WHEN p.factor = 1 THEN '' ELSE {factor} || ' × ' END
             || replace(replace(replace(replace(r.words,
                 '{{points}}', {rate} || CASE WHEN r.rate = 1 THEN ' point' ELSE ' points' END),
@@ -134,28 +137,28 @@ explained AS (
                 '{{units}}', {quantity} || CASE WHEN p.quantity = 1 THEN ' unit' ELSE ' units' END)
             || CASE WHEN p.factor = 0 THEN ' (' || which.names || ')' ELSE '' END AS words,
         jsonb_build_object('factor', trim_scale(p.factor), 'multipliers', which.known, 'lines', p.lines) AS kept
-    FROM parts AS p JOIN rules AS r USING (rule) JOIN buyers AS b USING (bill) CROSS JOIN terms AS t
+    FROM parts AS p JOIN rules AS r USING (rule) CROSS JOIN terms AS t
     CROSS JOIN LATERAL (
         SELECT coalesce(jsonb_agg(jsonb_build_object('multiplier', id, 'name', coalesce(m.name, 'Voucher'),
-                'factor', trim_scale(coalesce(m.factor, b.factor))) ORDER BY id), '[]') AS known,
+                'factor', trim_scale(coalesce(m.factor, p.voucher))) ORDER BY id), '[]') AS known,
             string_agg(coalesce(m.name, 'Voucher'), ', ' ORDER BY id) AS names
         FROM unnest(p.multipliers) AS id LEFT JOIN multipliers AS m USING (id)
     ) AS which
 ),
 sums AS (
-    SELECT e.bill, e.rule, r.name, floor(round(sum(e.exact), 6))::bigint AS points,
+    SELECT e.bill, e.customer, e.at, e.rule, floor(round(sum(e.exact), 6))::bigint AS points,
         left(string_agg(e.words, ' + ' ORDER BY e.factor DESC, e.names), 170)
             || ' = ' || floor(round(sum(e.exact), 6))::bigint AS explanation,
-        jsonb_build_object('rule', e.rule, 'name', r.name, 'kind', r.kind, 'points', trim_scale(r.rate),
-            'each', trim_scale(r.each), 'exact', trim_scale(sum(e.exact)), 'parts', jsonb_agg(e.kept)) AS snapshot
-    FROM explained AS e JOIN rules AS r USING (rule)
-    GROUP BY e.bill, e.rule, r.name, r.kind, r.rate, r.each
+        jsonb_build_object('rule', e.rule, 'name', e.name, 'kind', e.kind, 'points', trim_scale(e.rate),
+            'each', trim_scale(e.each), 'exact', trim_scale(sum(e.exact)), 'parts', jsonb_agg(e.kept)) AS snapshot
+    FROM explained AS e
+    GROUP BY e.bill, e.customer, e.at, e.rule, e.name, e.kind, e.rate, e.each
     HAVING sum(e.exact) >= 1 OR min(e.factor) = 0
 ),
 movements AS (
-    SELECT 'earn:' || s.rule || ':' || s.bill AS key, b.customer, b.at AS occurred_at, s.points,
+    SELECT 'earn:' || s.rule || ':' || s.bill AS key, s.customer, s.at AS occurred_at, s.points,
         s.bill AS "order", NULL::bigint AS entry, s.explanation, s.snapshot AS rule
-    FROM sums AS s JOIN buyers AS b USING (bill)
+    FROM sums AS s
 )
 """
 TERMS = """
