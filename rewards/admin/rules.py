@@ -40,7 +40,7 @@ class TriedAdmin(ModelAdmin):
     permissions_of: Any = None
 
     class Media:
-        js = ["loyaltyflow/programme.js"]
+        js = ["loyaltyflow/filters.js", "loyaltyflow/programme.js"]
 
     def get_urls(self) -> list[URLPattern]:
         name = f"rewards_{self.opts.model_name}_try"

@@ -113,7 +113,7 @@
   };
   const unplace = () => { if (!open()?.dataset.place) all("#rows .place").forEach((each) => each.remove()); };
   const show = () => (one("#rows .is-open") ?? one("#rows .place"))?.scrollIntoView({ block: "nearest" });
-  const formCame = () => { if (form()) { known(); watch(); clean = typed(); asked(form()); } };
+  const formCame = () => { if (form()) { offerProperties(form()); watch(); clean = typed(); asked(form()); } };
   const panelCame = () => {
     mark();
     unplace();
@@ -148,25 +148,10 @@
     const hides = other?.closest("[data-with]")?.hidden;
     each.hidden = Boolean(hides) || !each.dataset.values.split(" ").includes(other?.value ?? "");
   });
-  const known = () => { // an event's own properties are offered, each with the comparisons of its type
-    for (const filters of all("[data-filters]", form())) {
-      const declared = JSON.parse(filters.dataset.known)[one("[name=event_type]", form())?.value] ?? {};
-      one("datalist", filters).replaceChildren(...Object.keys(declared).map((name) => Object.assign(document.createElement("option"), { value: name })));
-      const last = all(".filter", filters).at(-1);
-      if (one("input", last).value) { const next = last.cloneNode(true); all("input", next).forEach((each) => { each.value = ""; each.removeAttribute("id"); }); last.after(next); }
-      for (const row of all(".filter", filters)) {
-        const [property, value] = all("input", row), select = one("select", row);
-        for (const group of all("optgroup", row)) group.hidden = group.disabled = group.dataset.kind !== (declared[property.value] ?? "text");
-        const right = all("optgroup:not([hidden]) option", row).find((each) => each.value === select.value) ?? one("optgroup:not([hidden]) option", row);
-        right.selected = true;
-        value.hidden = filters.dataset.without.split(" ").includes(select.value);
-      }
-    }
-  };
   let late = null;
   const watch = () => form().addEventListener("input", () => {
     asked(form());
-    known();
+    offerProperties(form());
     clearTimeout(late);
     late = setTimeout(() => { if (form()) htmx.trigger(form(), "typed"); }, 400);
   });
