@@ -1,58 +1,26 @@
 """What each press at the till does to the sale. Nothing is written but by hold, release, complete and undo."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 
 from loyaltyflow.again import again
-from loyaltyflow.store.models import Customer, Order, Product
-from loyaltyflow.store.templatetags.figures import clock, count, money
-from loyaltyflow.words import listed, number, plain
+from loyaltyflow.store.models import Customer, Product
+from loyaltyflow.store.templatetags.figures import clock, count
+from loyaltyflow.words import listed, plain
 from rewards import codes, till
-from rewards.bill import Refusal, Refused
+from rewards.bill import Refused
 from rewards.models import Hold, Voucher
-from rewards.vouchers import Redemption
 
-from .sale import SOURCE, Line, Place, Sale, new
+from .after import After, Press, Said, refused_as
+from .completing import complete, undo
+from .sale import SOURCE, Line, Sale, new
 
 FOUND = 6
 STEP = 100
 SHORTEST = 2  # signs, before products are looked for by name
-MOMENTS = 600  # seconds in which something has just happened
 PHONE = 7  # digits of a phone number at least
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the page says of a press: what, then why, then what is left; `where` it was caused."""
-
-    where: str
-    what: str
-    why: str = ""
-    is_good: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """The sale after a press, what is said of it, and what there is to choose from."""
-
-    sale: Sale
-    said: Said | None = None
-    customers: list[Customer] = field(default_factory=list)
-    products: list[Product] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """One press: its value, such as the SKU of the line to take away, at which till and when."""
-
-    value: str
-    form: Any
-    place: Place
-    now: datetime
 
 
 def press(sale: Sale, name: str, pressed: Press) -> After:
@@ -60,7 +28,7 @@ def press(sale: Sale, name: str, pressed: Press) -> After:
     try:
         return PRESSES.get(name, _count)(sale, pressed)
     except Refused as refused:
-        return After(sale, _refused("bill", refused.refusal))
+        return After(sale, refused_as("bill", refused.refusal))
 
 
 def _count(sale: Sale, pressed: Press) -> After:
@@ -159,7 +127,7 @@ def _with_code(sale: Sale, typed: str, pressed: Press) -> After:
     try:
         code = Voucher.read(typed).code
     except Refused as refused:
-        return After(sale, _refused("code", refused.refusal))
+        return After(sale, refused_as("code", refused.refusal))
     if code in sale.codes:
         return After(sale)
     tried = sale.with_(codes=(*sale.codes, code))
@@ -167,7 +135,7 @@ def _with_code(sale: Sale, typed: str, pressed: Press) -> After:
         return After(tried, Said("code", f"{code} is noted", "It is tried once there are products.", is_good=True))
     quoted = till.quote(tried.ask(pressed.place, pressed.now), pressed.now)
     refused_now = [each for each in quoted.refusals if each.code not in ("points", *sale.codes)]
-    return After(sale, _refused("code", refused_now[0])) if refused_now else After(tried)
+    return After(sale, refused_as("code", refused_now[0])) if refused_now else After(tried)
 
 
 def _voucher(text: str) -> Voucher | None:
@@ -222,7 +190,7 @@ def _hold(sale: Sale, pressed: Press) -> After:
             )
         )
     except Refused as refused:
-        return After(sale, _refused("hold", refused.refusal))
+        return After(sale, refused_as("hold", refused.refusal))
     kept = [*([f"{count(held.points)} points"] if held.points else []), *([code] if code else [])]
     what = f"Held until {clock(held.expires_at)}: {plain(listed(kept, 'and'))}"
     return After(sale.with_(hold=name), Said("hold", what, "No other till can take it meanwhile.", is_good=True))
@@ -238,80 +206,6 @@ def _let_go(sale: Sale, pressed: Press) -> None:
     again(lambda: till.release(sale.hold, pressed.now, source=SOURCE))
 
 
-def _complete(sale: Sale, pressed: Press) -> After:
-    """Write the sale down, if it still comes to the amount that the button said; then begin a new one."""
-    ask = sale.ask(pressed.place, pressed.now)
-    if ask.customer is None or not sale.is_priced:
-        return After(
-            sale, Said("bill", "The sale is not complete yet", "It needs a customer and a bill without faults.")
-        )
-    is_new = not Order.objects.filter(source=SOURCE, external_id=sale.number).exists()
-    if is_new:
-        quoted = till.quote(ask, pressed.now)
-        if quoted.refusals:
-            return _too_late(sale, quoted.refusals[0], pressed)
-        if f"{quoted.to_pay:.2f}" != pressed.value:
-            why = "Nothing was taken. Look at the bill, then press again."
-            return After(sale, Said("bill", f"It comes to {money(quoted.to_pay)} now", why))
-    try:
-        sold = again(lambda: till.commit(ask, sale.number, pressed.now))
-    except Refused as refused:
-        return _too_late(sale, refused.refusal, pressed)
-    earned = sold.told["points_to_earn"]
-    what = f"Sold to {ask.customer}, order {sold.order.external_id}"
-    return After(new(pressed.now), Said("done", what, f"Earns {count(earned)} points.", is_good=True))
-
-
-def _too_late(sale: Sale, refusal: Refusal, pressed: Press) -> After:
-    """The sale without the code that somebody else used, who that was, and what is left."""
-    without = sale.with_(codes=tuple(code for code in sale.codes if code != refusal.code))
-    use = _use_of(refusal.code)
-    if use is None:
-        said = _refused("bill", refusal)
-        return After(without, Said("bill", said.what, f"{said.why} Nothing was taken here."))
-    where = " · ".join(part for part in (use.store_location, use.till) if part) or "another till"
-    just = "just " if (pressed.now - use.redeemed_at).total_seconds() < MOMENTS else ""
-    who = f"{use.customer}, " if use.customer and use.customer_id == sale.customer else ""
-    left = f"Nothing was taken here; {_left(sale, pressed.now)}"
-    what = f"Voucher {refusal.code} was {just}used at {where}"
-    return After(without, Said("bill", what, f"{who}{clock(use.redeemed_at)}. {left}"))
-
-
-def _use_of(code: str) -> Redemption | None:
-    """The use of the voucher that stands, if it was used."""
-    uses = Redemption.objects.standing().filter(voucher__code=code, voucher__state=Voucher.State.REDEEMED)
-    return uses.select_related("customer").order_by("redeemed_at").last()
-
-
-def _left(sale: Sale, now: datetime) -> str:
-    """How many vouchers the customer can still use."""
-    customer = Customer.objects.filter(pk=sale.customer).first()
-    others = Voucher.objects.filter(Voucher.lasts(now), customer=customer, state=Voucher.State.ISSUED).count()
-    name = (customer and (customer.first_name or str(customer))) or "this customer"
-    if not others:
-        return f"{name} has no other vouchers."
-    return f"{name} has {number(others, 'other voucher')} left."
-
-
-def _undo(sale: Sale, pressed: Press) -> After:
-    """Undo a sale of this page: points and vouchers come back, what it earned goes."""
-    try:
-        undone = again(lambda: till.cancel(pressed.value.replace("\0", ""), pressed.now, source=SOURCE))
-    except Refused as refused:
-        return After(sale, _refused("done", refused.refusal))
-    parts = [f"{count(undone.taken_back)} points were taken back"] if undone.taken_back else []
-    parts += [f"{count(undone.given_back)} points were given back"] if undone.given_back else []
-    parts += [f"{code} can be used again" for code in undone.codes]
-    why = f"{', '.join(parts)}." if parts else ""
-    return After(sale, Said("done", f"Order {undone.order.external_id} is undone", why, is_good=True))
-
-
-def _refused(where: str, refusal: Refusal) -> Said:
-    """What cannot be used, then why."""
-    what = "Points cannot be used" if refusal.code == "points" else f"{refusal.code} cannot be used"
-    return Said(where, what, refusal.detail)
-
-
 PRESSES: dict[str, Callable[[Sale, Press], After]] = {
     "scan": _scan,
     "choose": _choose,
@@ -325,6 +219,6 @@ PRESSES: dict[str, Callable[[Sale, Press], After]] = {
     "clear": _clear,
     "hold": _hold,
     "release": _release,
-    "complete": _complete,
-    "undo": _undo,
+    "complete": complete,
+    "undo": undo,
 }

@@ -15,7 +15,7 @@ from rewards.checks import must_be_allowed, taken_off
 from rewards.claims import Claim, claims
 from rewards.till import telling
 
-from .presses import After
+from .after import After
 from .sale import SOURCE, Line, Place, Sale
 
 DONE = 4

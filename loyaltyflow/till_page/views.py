@@ -12,7 +12,8 @@ from django.utils import timezone
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order
 
-from .presses import After, Press, press
+from .after import After, Press
+from .presses import press
 from .sale import new, place_of, sent
 from .shown import context
 
