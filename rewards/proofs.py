@@ -1,6 +1,8 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
+from loyaltyflow.words import number
+
 
 class Proof(models.Model):
     """One look at the whole ledger: when, how much of it, and what did not add up."""
@@ -18,3 +20,11 @@ class Proof(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entries:,} entries, {len(self.problems):,} problems"
+
+    @property
+    def said(self) -> str:
+        """What was proved, as a sentence."""
+        what = f"{number(self.entries, 'entry', 'entries')} of {number(self.accounts, 'customer')}"
+        if self.problems:
+            return f"The ledger does not add up: {number(len(self.problems), 'problem')} in {what}."
+        return f"The ledger adds up: {what}, I1 to I9 hold (proved in {self.seconds:,.1f} s)."

@@ -10,7 +10,7 @@ from loyaltyflow.store.models import StoreSettings
 from messaging.emails import Category
 from messaging.models import EmailTemplate
 from messaging.starters import starter
-from rewards.models import Multiplier, NoticeProgress, Tier
+from rewards.models import Multiplier, NoticeProgress, Programme, Tier
 from rewards.rules.points_per_spend import PointsPerSpend
 from segments import refresh
 from segments.conditions import Condition
@@ -27,9 +27,10 @@ from workflows.nodes.on_segment_entered import OnSegmentEntered
 from workflows.nodes.send_email import SendEmail
 from workflows.nodes.wait import Wait
 
-from . import offers
+from . import offers, staff
 
 NOTICES_AFTER = timedelta(days=87)  # of the 90 days that the demo store looks back on
+EXPIRY_MONTHS = 10  # so that the year has points that expired
 SEGMENTS = Path(__file__).with_name("segments")
 
 
@@ -52,6 +53,9 @@ def set_up(now: datetime) -> None:
     PointsPerSpend.objects.create(
         name="1 point per dollar", points_per_unit=Decimal(1), starts_at=now - timedelta(days=365)
     )
+    Programme.load()
+    Programme.objects.update(expiry=Programme.Expiry.MONTHS, expiry_months=EXPIRY_MONTHS)
+    staff.hire()
     tiers()
     offers.make(now)
     Multiplier.objects.create(name="Double points on coffee", factor=2, categories=["Coffee"])

@@ -7,9 +7,10 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Max
 
-from loyaltyflow.store.models import Order
+from loyaltyflow.store.intake.statistics import analyze
+from loyaltyflow.store.models import Event, Order
 
-from ..models import Entry
+from ..models import Account, Entry, Lot
 from .purchases import earn
 from .reversals import reverse
 
@@ -60,3 +61,5 @@ def backfill(orders: list[int], now: datetime, totals: Totals, is_rehearsal: boo
             totals.add(since, batch)
             transaction.set_rollback(is_rehearsal)
         yield len(batch)
+    if orders and not is_rehearsal:
+        analyze((Entry, Lot, Account, Event))

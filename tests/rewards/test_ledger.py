@@ -91,7 +91,7 @@ def test_the_ledger_proves_itself(now, capsys):
     give(now)
     assert ledger.verify() == []
     call_command("verify_ledger")
-    assert capsys.readouterr().out == "The ledger adds up: 3 entries of 3 accounts, proved in 0.0 s.\n"
+    assert capsys.readouterr().out == "The ledger adds up: 3 entries of 3 customers, I1 to I9 hold (proved in 0.0 s).\n"
 
 
 @pytest.mark.django_db

@@ -26,7 +26,4 @@ class Command(BaseCommand):
             self.stderr.write(problem)
         if problems:
             raise CommandError(f"{number(len(problems), 'problem')} found in the ledger.")
-        self.stdout.write(
-            f"The ledger adds up: {number(proof.entries, 'entry', 'entries')} of "
-            f"{number(proof.accounts, 'account')}, proved in {proof.seconds:,.1f} s."
-        )
+        self.stdout.write(proof.said)
