@@ -1,14 +1,12 @@
 """The audit as one log: by person, object and period, and as a file."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString, mark_safe
@@ -16,11 +14,12 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from loyaltyflow.store import sheets
 from loyaltyflow.store.admin.base import PeriodFilter, ReadOnlyAdmin
 from loyaltyflow.store.templatetags.figures import moment
 
+from .files import csv_file
 from .models import Change
-from .telling import exported
 from .tracked import tracked
 from .words import Told, kind_of, tell
 
@@ -88,10 +87,7 @@ class ChangeAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         changes = self.get_changelist_instance(request).get_queryset(request)
-        exported("loyaltyflow.change", "Audit", changes.count())
-        answer = StreamingHttpResponse(_lines(changes), content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = 'attachment; filename="audit.csv"'
-        return answer
+        return csv_file(_lines(changes), "audit", label="loyaltyflow.change", what="Audit", rows=changes.count())
 
 
 def _drawn(part: str, change: Any) -> SafeString:
@@ -100,21 +96,14 @@ def _drawn(part: str, change: Any) -> SafeString:
 
 
 def _lines(changes: QuerySet[Change]) -> Iterator[str]:
-    yield _line(HEAD)
+    yield sheets.line(HEAD)
     rows = changes.order_by("-at", "-pk")
     for start in range(0, rows.count(), FETCHED):
         for told in tell(list(rows[start : start + FETCHED])):
-            yield _line(_cells(told))
+            yield sheets.line(_cells(told))
 
 
 def _cells(told: Told) -> list[str]:
     change = told.change
     about = [change.at.isoformat(), told.who, change.role, change.address, change.get_action_display()]
     return [*about, told.kind, told.name, told.text, change.reason]
-
-
-def _line(cells: list[str]) -> str:
-    """One line of the file; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
-    made = io.StringIO()
-    csv.writer(made).writerow(f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells)
-    return made.getvalue()

@@ -1,7 +1,5 @@
 """Pools of codes: made in the background, brought in from files, and written out as files."""
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
@@ -11,13 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    HttpResponseRedirect,
-    StreamingHttpResponse,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -34,6 +26,8 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from loyaltyflow.audit.files import csv_file
+from loyaltyflow.store import sheets
 from loyaltyflow.store.admin.base import StoreAdmin
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.files import CannotBeRead
@@ -212,14 +206,17 @@ class CodePoolAdmin(StoreAdmin):
         if not request.user.has_perm("rewards.export_codepool"):
             raise PermissionDenied
         pool = get_object_or_404(CodePool, pk=pk)
-        return _file(_codes(pool), f"{slugify(pool.name) or 'codes'}.csv")
+        rows = pool.vouchers.count()
+        return csv_file(_codes(pool), _slug(pool), label="rewards.codepool", what=f"Codes of {pool}", rows=rows)
 
     def rejected(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """The rejected rows of the pool's file as a CSV file, to correct and send again."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         pool = get_object_or_404(CodePool, pk=pk)
-        return _file(code_lists.rejected_rows(pool), f"{slugify(pool.name) or 'codes'}-rejected.csv")
+        lines, rows = code_lists.rejected_rows(pool), pool.rejected_rows.count()
+        what = f"Rejected rows of {pool}"
+        return csv_file(lines, f"{_slug(pool)}-rejected", label="rewards.codepool", what=what, rows=rows)
 
     def _about(self, request: HttpRequest, pool: CodePool) -> dict[str, Any]:
         share = pool.made / pool.wanted if pool.wanted else 1.0
@@ -255,21 +252,13 @@ def _page(pool: CodePool) -> str:
     return reverse("admin:rewards_codepool_change", args=[pool.pk])
 
 
-def _file(lines: Iterator[str], name: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+def _slug(pool: CodePool) -> str:
+    return slugify(pool.name) or "codes"
 
 
 def _codes(pool: CodePool) -> Iterator[str]:
     zone = StoreSettings.load().zone
-    yield _line(["code", "state", "given_at"])
+    yield sheets.line(["code", "state", "given_at"])
     rows = pool.vouchers.order_by("pk").values_list("code", "state", "assigned_at")
     for code, state, given in rows.iterator(chunk_size=FETCHED):
-        yield _line([code, state, given.astimezone(zone).isoformat(timespec="seconds") if given else ""])
-
-
-def _line(row: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(row)
-    return line.getvalue()
+        yield sheets.line([code, state, given.astimezone(zone).isoformat(timespec="seconds") if given else ""])

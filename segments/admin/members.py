@@ -1,8 +1,6 @@
 """Who is in a segment: listed, searched, exported, put in and taken out."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 from django import forms
@@ -17,7 +15,6 @@ from django.http import (
     HttpResponseBase,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
-    StreamingHttpResponse,
 )
 from django.urls import URLPattern, reverse
 from django.utils import timezone
@@ -27,11 +24,11 @@ from django.utils.text import slugify
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminFileFieldWidget
 
-from loyaltyflow.audit.telling import exported
+from loyaltyflow.audit.files import csv_file
+from loyaltyflow.store import sheets
 from loyaltyflow.store.admin.base import QuickPaginator
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.files import CannotBeRead
-from loyaltyflow.store.intake.lists import harmless
 from loyaltyflow.store.models import Customer, StoreSettings
 from loyaltyflow.store.people import known_as
 from loyaltyflow.store.templatetags.figures import count
@@ -113,26 +110,18 @@ def candidates(request: HttpRequest, segment: Segment) -> dict[str, Any]:
 def export(segments: ModelAdmin, request: HttpRequest, segment: Segment) -> HttpResponseBase:
     """All members as a CSV file, sent while it is read."""
     _must_see_customers(request)
-    exported("segments.segment", f"Members of {segment}", segment.members_now)
     stays = segment.memberships.open().order_by("-joined_at", "-pk")
-    answer = StreamingHttpResponse(_rows(stays), content_type="text/csv; charset=utf-8")
-    name = f"{slugify(segment.name) or 'segment'}-{timezone.now():%Y-%m-%d}.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    name = f"{slugify(segment.name) or 'segment'}-{timezone.now():%Y-%m-%d}"
+    what = f"Members of {segment}"
+    return csv_file(_rows(stays), name, label="segments.segment", what=what, rows=stays.count())
 
 
 def _rows(stays: QuerySet[Membership]) -> Iterator[str]:
     zone = StoreSettings.load().zone
     columns = ("customer__email", "customer__phone", "customer__first_name", "customer__last_name", "joined_at")
-    yield _line(["email", "phone", "first_name", "last_name", "joined_at"])
+    yield sheets.line(["email", "phone", "first_name", "last_name", "joined_at"])
     for *words, joined_at in stays.values_list(*columns).iterator(chunk_size=FETCHED):
-        yield _line([*map(harmless, words), joined_at.astimezone(zone).isoformat(timespec="seconds")])
-
-
-def _line(row: Iterable[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(row)
-    return line.getvalue()
+        yield sheets.line([*words, joined_at.astimezone(zone).isoformat(timespec="seconds")])
 
 
 def move(segments: ModelAdmin, request: HttpRequest, segment: Segment) -> HttpResponseBase:
@@ -206,9 +195,9 @@ def rejected(segments: ModelAdmin, request: HttpRequest, segment: Segment, numbe
     done = segment.uploads.filter(pk=number).first()
     if done is None:
         raise Http404("No such upload.")
-    answer = StreamingHttpResponse(lists.rejected_rows(done), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{slugify(segment.name) or "segment"}-rejected.csv"'
-    return answer
+    name, what = f"{slugify(segment.name) or 'segment'}-rejected", f"Rejected rows of a list for {segment}"
+    rows = done.rejected_rows.count()
+    return csv_file(lists.rejected_rows(done), name, label="segments.segment", what=what, rows=rows)
 
 
 def _must_see_customers(request: HttpRequest) -> None:

@@ -2,17 +2,17 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
+from loyaltyflow.store import sheets
+
 from .files import DELIMITERS, CannotBeRead, Sheet
 
 LONGEST_LINE = 100_000
 LONGEST_CELL, MOST_CELLS = 500, 50  # of a row that is kept for the report
-FORMULA = re.compile(r"[=+\-@\t\r](?![\d ().-]+$)")  # a phone number is none
 
 
 @dataclass
@@ -59,12 +59,6 @@ def report(header: str, rejected: Iterable[tuple[int, str, str]]) -> Iterator[st
 
 
 def written(row: Sequence[str]) -> str:
-    """The row as one line of CSV that can be stored."""
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([harmless(cell[:LONGEST_CELL]) for cell in row[:MOST_CELLS]])
-    return line.getvalue().replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def harmless(cell: str) -> str:
-    """The cell as a spreadsheet shows it: with a ' before what it would take for a formula."""
-    return f"'{cell}" if FORMULA.match(cell) else cell
+    """The row as one line of CSV, without its end, that can be stored."""
+    line = sheets.line(cell.replace("\0", "")[:LONGEST_CELL] for cell in row[:MOST_CELLS])
+    return line.removesuffix("\r\n").encode("utf-8", "replace").decode()
