@@ -9,10 +9,12 @@ import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from loyaltyflow.sql import emptying
 from segments.models import Segment
+from tests import database
 
 STORE_ZONE = ZoneInfo("America/New_York")
 
@@ -39,12 +41,25 @@ def may_empty(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
         connection.execute_wrappers.insert(0, _emptying)
 
 
+# What Django does after a test that commits takes a second: it truncates all tables, and makes all permissions anew.
+TransactionTestCase._fixture_teardown = lambda case: database.put_back()  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_keepdb, django_db_blocker) -> None:
+    """The test database is a copy of one that is migrated; not with --reuse-db, which keeps it as it is."""
+    if not django_db_keepdb:
+        with django_db_blocker.unblock():
+            database.clone()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
     """The database as every test begins with it: empty, without the segments that a new store has."""
     with django_db_blocker.unblock():
         A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
         Segment.objects.all().delete()
+        database.remember()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from loyaltyflow import tick
 from loyaltyflow.models import Answer, ApiKey, TickRun
 from messaging.models import Engagement, Message
 from rewards.models import Entry
-from tests import factories
+from tests import database, factories
 from tests.tick import world
 from workflows.models import Enrolment
 
@@ -60,7 +60,7 @@ def test_three_overlapping_ticks_give_the_rows_of_one(now: datetime) -> None:
 
 def alone(now: datetime, moments: list[datetime]) -> dict[str, list[tuple[object, ...]]]:
     """The picture of the same store when one process does all the work."""
-    call_command("flush", interactive=False, verbosity=0)
+    database.put_back()
     world.populate(now)
     world.run_all(moments)
     return world.picture()
