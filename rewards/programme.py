@@ -55,9 +55,10 @@ class Programme(models.Model):
         help_text="When a purchase is returned whose points are spent.",
     )
     restores_partly = models.BooleanField(
-        "give back what was redeemed with any refund",
+        "give back what was redeemed with refunds",
         default=False,
-        help_text="Off: points and vouchers come back only if the whole order is cancelled.",
+        help_text="On: points come back as the money does, vouchers with the last of it. Off: both only if the whole "
+        "order is cancelled, or if nothing else paid for it.",
     )
     hold_minutes = models.PositiveSmallIntegerField(
         default=15,

@@ -92,7 +92,8 @@ class Order(models.Model):
 class Refund(models.Model):
     """A part of an order's net amount that was paid back, or all of it; rows are added as `refunded` grows.
 
-    A refund of several lines is one row for each of them, with one number.
+    A refund of several lines is one row for each of them, with one number. Of what was not paid with money, such as
+    goods for points, nothing is paid back: the row says what was returned.
 
     If less was paid back than we were told before, one row takes the place of the order's others: so an order of which
     nothing is refunded has none.
@@ -110,7 +111,9 @@ class Refund(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gt=0), name="a_refund_pays_something_back"),
+            models.CheckConstraint(
+                condition=Q(amount__gt=0) | Q(amount=0) & ~Q(external_id=""), name="a_refund_pays_something_back"
+            ),
             models.UniqueConstraint(
                 fields=["order", "external_id", "line"],
                 condition=~Q(external_id=""),

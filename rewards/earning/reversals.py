@@ -29,10 +29,11 @@ paid_back AS MATERIALIZED (
 returned AS MATERIALIZED (
     SELECT o.*, coalesce(b.amount, 0) AS amount,
         coalesce(o.cancelled_at <= t.now, false) AS is_cancelled,
-        coalesce(o.cancelled_at <= t.now OR o.refunded_at <= t.now, false) OR b.amount >= o.net AS is_whole
+        coalesce(o.cancelled_at <= t.now OR o.refunded_at <= t.now, false)
+            OR o.net > 0 AND b.amount >= o.net AS is_whole
     FROM chosen AS o CROSS JOIN terms AS t
     LEFT JOIN (SELECT id, sum(amount) AS amount FROM paid_back GROUP BY id) AS b USING (id)
-    WHERE b.amount > 0 OR o.cancelled_at <= t.now OR o.refunded_at <= t.now
+    WHERE b.amount >= 0 OR o.cancelled_at <= t.now OR o.refunded_at <= t.now
 ),
 earned AS MATERIALIZED (
     SELECT e.id, coalesce(c.merged_into_id, e.customer_id) AS customer_id, e.points, e.rule, o.id AS order_id,

@@ -14,8 +14,8 @@ from ..bill import ZERO, Reason, Refusal, Refused
 from ..earning import reverse
 from ..points import Entry
 from ..programme import Programme
-from ..redeeming import undone
 from ..vouchers import Redemption
+from . import restoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +64,18 @@ def refund(
     pieces = _pieces(order, parts, amount)
     total = sum((piece for _, piece in pieces), ZERO)
     left = order.net - order.refunded
-    if total > left or total <= 0:
+    if total > left or (total <= 0 and order.net != 0) or order.refunded_at:
         raise Refused(_too_much(order, total, left))
-    whole = total == left
     Refund.objects.bulk_create(
         Refund(order=order, line=line, amount=piece, at=now, external_id=number) for line, piece in pieces
     )
+    whole = total == left and (order.net > 0 or restoring.is_all_returned(order))
     order.refunded, order.refunded_at = order.refunded + total, now if whole else order.refunded_at
     order.save(update_fields=["refunded", "refunded_at"])
     _tell(order, now, "order_refunded")
     reverse(Order.objects.filter(pk=order.pk), now)
-    if Programme.load().restores_partly:
-        _give_back(order, now)
+    if order.net == 0 or Programme.load().restores_partly:
+        restoring.restore(order, restoring.returned(order), now)
     return _undone(order, number, now, total, now)
 
 
@@ -90,7 +90,7 @@ def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
         order.save(update_fields=["cancelled_at"])
         _tell(order, now, "order_cancelled")
         reverse(Order.objects.filter(pk=order.pk), now)
-        _give_back(order, now)
+        restoring.restore(order, restoring.WHOLE, now)
     return _undone(order, "", order.cancelled_at, ZERO, now)
 
 
@@ -122,6 +122,8 @@ def _must_be_the_same(order: Order, known: list[Refund], parts: Sequence[Part], 
 
 def _pieces(order: Order, parts: Sequence[Part], amount: Decimal | None) -> list[tuple[int | None, Decimal]]:
     """How much is paid back for which line (None: for the order as a whole)."""
+    if order.net == 0 and not amount and not any(part.amount for part in parts):
+        return restoring.lines_of_nothing(order, [(part.number, _is_all(order, part)) for part in parts])
     if not parts:
         return [(None, order.net - order.refunded if amount is None else amount)]
     lines = {line.number: line for line in OrderLine.objects.filter(order=order)}
@@ -138,6 +140,14 @@ def _pieces(order: Order, parts: Sequence[Part], amount: Decimal | None) -> list
             raise Refused(_too_much(order, piece, left, part.number))
         pieces[part.number] = pieces.get(part.number, ZERO) + piece
     return [(number, piece) for number, piece in pieces.items() if piece]
+
+
+def _is_all(order: Order, part: Part) -> bool:
+    """Whether the part is no less than the line."""
+    return (
+        part.quantity is None
+        or OrderLine.objects.filter(order=order, number=part.number, quantity=part.quantity).exists()
+    )
 
 
 def _piece(part: Part, line: OrderLine, left: Decimal) -> Decimal:
@@ -188,13 +198,6 @@ def order_event(order: Order, name: str, now: datetime) -> Event:
         key=f"{name}:{order.pk}",
         properties={"order": order.pk, "net": str(order.net)},
     )
-
-
-def _give_back(order: Order, now: datetime) -> None:
-    """Give back the points that were spent on the order, and make the vouchers usable again."""
-    for spent in Entry.objects.filter(order=order, kind=Entry.Kind.REDEEM):
-        ledger.give_back(spent, key=f"give_back:{spent.pk}", now=now)
-    undone(Redemption.objects.standing().filter(order=order), now)
 
 
 def _undone(order: Order, number: str, at: datetime, amount: Decimal, now: datetime) -> Undone:

@@ -7,6 +7,8 @@ import pytest
 from loyaltyflow.store.models import Event, Order, Refund
 from rewards import ledger
 from rewards.models import Account, Programme, Voucher
+from rewards.rules.points_per_order import PointsPerOrder
+from rewards.rules.points_per_unit import PointsPerUnit
 from tests.till import shop
 
 pytestmark = pytest.mark.django_db
@@ -140,14 +142,82 @@ def test_an_order_that_nobody_knows():
 
 @pytest.mark.parametrize("restores_partly", [False, True])
 def test_what_was_redeemed_comes_back_with_a_refund_only_if_the_programme_says_so(restores_partly):
+    """100 points paid $5 and a voucher $10 of $40: with $5 of the $25 a fifth of the points comes back."""
     Programme.objects.update_or_create(pk=1, defaults={"restores_partly": restores_partly})
     till, who = shop.till(), shop.member(300)
     shop.code("SAVE10", customer=who)
     sold(till, who, "40.00", codes=["SAVE10"], points_to_use=100)
     told = back(till, "B-1", amount="5.00")
-    assert (told["points_given_back"], told["codes_given_back"]) == ((100, ["SAVE10"]) if restores_partly else (0, []))
+    assert (told["points_given_back"], told["codes_given_back"]) == (20 if restores_partly else 0, [])
+    assert Voucher.objects.get().state == "redeemed"
+    told = back(till, "B-2")
+    assert (told["points_given_back"], told["codes_given_back"]) == ((80, ["SAVE10"]) if restores_partly else (0, []))
     assert Account.objects.get().balance == (300 if restores_partly else 200)
     assert Voucher.objects.get().state == ("issued" if restores_partly else "redeemed")
+
+
+def test_small_refunds_again_and_again_do_not_make_a_voucher_one_for_ever():
+    """A cent paid back of each purchase gives neither the voucher back nor more points than the cent is of it."""
+    Programme.objects.update_or_create(pk=1, defaults={"restores_partly": True})
+    till, who = shop.till(), shop.member(300)
+    shop.code("SAVE10", customer=who)
+    sold(till, who, "40.00", codes=["SAVE10"], points_to_use=100)
+    for number in range(5):
+        assert back(till, f"B-{number}", amount="0.01")["points_given_back"] == 0
+
+    again = {"external_id": "R-2", "customer": who.pk, "bill": shop.bill("40.00"), "codes": ["SAVE10"]}
+    assert shop.refused(till("till/orders", again))[1] == "already_redeemed"
+    assert Account.objects.get().balance == 200
+    assert [back(till, f"C-{n}", amount="8.00")["points_given_back"] for n in range(3)] == [32, 32, 32]
+    assert back(till, "D-1")["points_given_back"] == 4
+    assert Account.objects.get().balance == 300
+    assert ledger.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("_case", "wanted"),
+    [
+        ("all of it", {}),
+        ("nothing of money", {"amount": "0.00"}),
+        ("its lines", {"lines": [{"number": 1}, {"number": 2}]}),
+    ],
+)
+def test_what_points_and_vouchers_paid_for_comes_back_when_it_is_returned(_case, wanted):
+    """A voucher takes $10 off $15, 100 points pay the other $5; each visit earns 7."""
+    PointsPerOrder.objects.create(name="Visits", points=7, starts_at=shop.JOINED)
+    till, who = shop.till(), shop.member(300)
+    shop.code("SAVE10", customer=who)
+    told = sold(till, who, "9.00", "6.00", codes=["SAVE10"], points_to_use=100)
+    assert (told["totals"]["net"], told["balance_after"]["active"]) == ("0.00", 207)
+
+    told = back(till, "B-1", **wanted)
+    assert (told["amount"], told["points_given_back"], told["codes_given_back"]) == ("0.00", 100, ["SAVE10"])
+    assert (told["order"]["status"], told["points_taken_back"], told["balance_after"]["active"]) == ("refunded", 7, 300)
+    before = shop.dump(KEPT)
+    assert back(till, "B-1", **wanted) == told
+    assert shop.refused(till("till/orders/R-1/refunds", {"external_id": "B-2"}))[1] == "refund_too_large"
+    assert shop.dump(KEPT) == before
+    assert ledger.verify() == []
+
+
+def test_a_line_that_points_paid_for_brings_back_its_points():
+    PointsPerUnit.objects.create(name="Units", points=3, starts_at=shop.JOINED)
+    till, who = shop.till(), shop.member(300)
+    told = sold(till, who, "10.00", "5.00", points_to_use=300)
+    assert (told["totals"]["net"], told["points_to_earn"]) == ("0.00", 6)
+
+    told = back(till, "B-1", lines=[{"number": 1, "quantity": 1}])
+    assert (told["points_given_back"], told["points_taken_back"], told["order"]["status"]) == (200, 3, "completed")
+    before = shop.dump(KEPT)
+    for wrong in ([{"number": 1}], [{"number": 2, "quantity": "0.5"}], [{"number": 2, "amount": "1.00"}]):
+        asked = {"external_id": "B-2", "lines": wrong}
+        assert shop.refused(till("till/orders/R-1/refunds", asked))[1] == "refund_too_large"
+    assert shop.dump(KEPT) == before
+
+    told = back(till, "B-3", lines=[{"number": 2}])
+    assert (told["points_given_back"], told["points_taken_back"], told["order"]["status"]) == (100, 3, "refunded")
+    assert Account.objects.get().balance == 300
+    assert ledger.verify() == []
 
 
 def test_a_cancelled_order_gives_everything_back():
