@@ -17,7 +17,11 @@ from ..bill import Bill
 # cent, or stands alone where there are none.
 ORDERS = """
 chosen (id, customer_id, completed_at, net) AS MATERIALIZED ({orders}),
-bills AS (SELECT id AS bill, customer_id AS customer, completed_at AS at, %s::numeric AS factor FROM chosen),
+bills AS (
+    SELECT id AS bill, customer_id AS customer, completed_at AS at,
+        coalesce(%s::numeric, (r.told ->> 'points_factor')::numeric, 1) AS factor
+    FROM chosen LEFT JOIN rewards_receipt AS r ON r.order_id = chosen.id
+),
 listed AS (
     SELECT o.id AS bill, l.number, l.product_id AS product, l.quantity, l.net, o.net AS paid,
         sum(l.net) OVER (PARTITION BY o.id) AS total,
@@ -51,8 +55,11 @@ class Bills:
     parameters: Sequence[Any]
 
 
-def of_orders(orders: models.QuerySet[Order], factor: Decimal = Decimal(1)) -> Bills:
-    """The orders, completed ones only; `factor` is what a voucher multiplies their points by."""
+def of_orders(orders: models.QuerySet[Order], factor: Decimal | None = None) -> Bills:
+    """The orders, completed ones only; `factor` is what a voucher multiplies their points by.
+
+    Without it that is as the till was told which took the order, however it is completed.
+    """
     sql, parameters = compiled(
         orders.filter(completed_at__isnull=False).order_by().values_list("pk", "customer_id", "completed_at", "net")
     )

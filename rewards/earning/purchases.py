@@ -57,12 +57,13 @@ def quoted(
 
 
 def earn(
-    orders: models.QuerySet[Order], now: datetime, factor: Decimal = Decimal(1), programme: Programme | None = None
+    orders: models.QuerySet[Order], now: datetime, factor: Decimal | None = None, programme: Programme | None = None
 ) -> int:
     """How many credits were new: one for each of the orders and each rule in force when it was completed.
 
     Only purchases of members earn, and each once by each rule; the points can be spent when the order's return window
-    is over. `factor` is what vouchers multiply them by. The programme is read unless it is given.
+    is over. `factor` is what vouchers multiply them by; without it it is as the till was told. The programme is
+    read unless it is given.
     """
     programme, settings = programme or Programme.load(), store()
     if not programme.is_active:
@@ -87,7 +88,7 @@ def earning(
     orders: models.QuerySet[Order],
     programme: Programme,
     now: datetime,
-    factor: Decimal = Decimal(1),
+    factor: Decimal | None = None,
     settings: StoreSettings | None = None,
 ) -> models.QuerySet[Movement]:
     """What each of the orders that are purchases at `now` earns by each rule."""
