@@ -22,6 +22,7 @@ TELLING = (
     "points_earned",
     "points_given",
     "points_taken_back",
+    "points_given_back",
     "points_adjusted",
     "order_completed",
     "order_refunded",

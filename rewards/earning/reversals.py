@@ -1,4 +1,7 @@
-"""Points that go back when purchases are returned, worked out from what each entry keeps and from nothing else."""
+"""Points that go back when purchases are returned, and come again when less was than was said.
+
+They are worked out from what each entry keeps and from nothing else.
+"""
 
 from datetime import datetime
 
@@ -14,13 +17,18 @@ from ..models import Entry, Movement
 
 # What was paid back for a line takes the points of that line; what was paid back without saying for which, its share of
 # all points. Only what comes of it in all is rounded down, so that the order of refunds does not matter; when nothing
-# is kept of the order, all of its points go. The key says how many went in all, so that none goes twice. Points that a
-# merged customer earned are with the one whom they turned out to be, and so are taken there.
+# is kept of the order, all of its points go. The key says how many went in all, so that none goes twice. If less was
+# paid back than was said before, points come again: what is taken in all is always that of what is paid back. Points
+# that a merged customer earned are with the one whom they turned out to be, and so are taken there.
 #
 # Entries of old name no lines: they were made when the return window was over, for what had not been paid back by then.
 DUE = """
 terms AS (SELECT %s::timestamptz AS now, {columns}),
 chosen (id, external_id, net, cancelled_at, refunded_at) AS MATERIALIZED ({orders}),
+corrected AS MATERIALIZED (
+    SELECT DISTINCT r.order_id AS id FROM rewards_entry AS r JOIN chosen AS o ON o.id = r.order_id
+    WHERE r.kind = 'refund_reversal'
+),
 paid_back AS MATERIALIZED (
     SELECT r.order_id AS id, r.line, sum(r.amount) AS amount
     FROM store_refund AS r JOIN chosen AS o ON o.id = r.order_id CROSS JOIN terms AS t
@@ -30,10 +38,11 @@ returned AS MATERIALIZED (
     SELECT o.*, coalesce(b.amount, 0) AS amount,
         coalesce(o.cancelled_at <= t.now, false) AS is_cancelled,
         coalesce(o.cancelled_at <= t.now OR o.refunded_at <= t.now, false)
-            OR o.net > 0 AND b.amount >= o.net AS is_whole
+            OR o.net > 0 AND coalesce(b.amount >= o.net, false) AS is_whole
     FROM chosen AS o CROSS JOIN terms AS t
     LEFT JOIN (SELECT id, sum(amount) AS amount FROM paid_back GROUP BY id) AS b USING (id)
     WHERE b.amount >= 0 OR o.cancelled_at <= t.now OR o.refunded_at <= t.now
+        OR o.id IN (SELECT id FROM corrected)
 ),
 earned AS MATERIALIZED (
     SELECT e.id, coalesce(c.merged_into_id, e.customer_id) AS customer_id, e.points, e.rule, o.id AS order_id,
@@ -66,30 +75,41 @@ dues AS (
     SELECT e.*,
         CASE WHEN is_whole THEN points
             ELSE greatest(least(points, floor(round(coalesce(s.exact, 0), 6)))::bigint, 0) END AS due,
-        coalesce((
-            SELECT -sum(r.points) FROM rewards_entry AS r
-            WHERE r.reverses_id = e.id AND r.kind = 'refund_reversal'
-        ), 0)::bigint AS taken
+        coalesce(r.taken, 0)::bigint AS taken, r.corrections
     FROM earned AS e LEFT JOIN (SELECT id, sum(exact) AS exact FROM shares GROUP BY id) AS s USING (id)
+    CROSS JOIN LATERAL (
+        SELECT -sum(r.points) AS taken, count(*) FILTER (WHERE r.points > 0) AS corrections
+        FROM rewards_entry AS r WHERE r.reverses_id = e.id AND r.kind = 'refund_reversal'
+    ) AS r
 ),
 movements AS (
-    SELECT 'refund:' || d.id || ':' || d.due AS key, d.customer_id AS customer, t.now AS occurred_at,
+    SELECT 'refund:' || d.id || ':' || d.due || CASE WHEN d.due < d.taken THEN ':corrected' ELSE '' END
+            || CASE WHEN d.corrections > 0 THEN ':' || d.corrections ELSE '' END AS key,
+        d.customer_id AS customer, t.now AS occurred_at,
         d.due - d.taken AS points, d.order_id AS "order", d.id AS entry,
         left(CASE WHEN d.is_cancelled THEN 'Order ' || d.external_id || ' was cancelled'
             ELSE {amount} || ' of ' || {net} || ' paid back for order ' || d.external_id END, 150)
             || ': ' || d.due || ' of ' || d.points || ' points taken back' AS explanation, '{{}}'::jsonb AS rule
-    FROM dues AS d CROSS JOIN terms AS t WHERE d.due > d.taken
+    FROM dues AS d CROSS JOIN terms AS t WHERE d.due <> d.taken
 )
 """
 
 
 def reverse(orders: models.QuerySet[Order], now: datetime) -> int:
-    """How many debits were new: points of the orders that go back because of what was refunded or cancelled by `now`.
+    """How many movements were new: points that go back since the orders were refunded or cancelled by `now`.
 
-    A second call takes nothing; never more goes back than was earned.
+    A second call takes nothing; never more goes back than was earned. If less was refunded than was told before, they
+    come again.
     """
+    found = due(orders, now)
+    signs = {points > 0 for points in found.order_by().values_list("points", flat=True)}
+    taken = _take_back(found.filter(points__gt=0), now) if True in signs else 0
+    return taken + (ledger.put_back(found.filter(points__lt=0), now) if False in signs else 0)
+
+
+def _take_back(movements: models.QuerySet[Movement], now: datetime) -> int:
     return ledger.take_back(
-        due(orders, now),
+        movements,
         points=models.F("points"),
         key="key",
         customer="customer",
@@ -102,7 +122,7 @@ def reverse(orders: models.QuerySet[Order], now: datetime) -> int:
 
 
 def due(orders: models.QuerySet[Order], now: datetime) -> models.QuerySet[Movement]:
-    """What is to be taken back for the orders, and was not yet."""
+    """What is to be taken back for the orders, and was not yet; below 0: what was taken and should not have been."""
     written = Written.of(StoreSettings.load())
     columns, values = written.columns()
     names = ("pk", "external_id", "net", "cancelled_at", "refunded_at")

@@ -6,6 +6,7 @@ once the sum of the customer's entries, and what is left of the lots less what i
 """
 
 from .accounts import Points, lock, spendable
+from .corrections import put_back
 from .credits import award
 from .debits import redeem, take
 from .lapse import activate, expire, lapse, prolong, warn
@@ -22,6 +23,7 @@ __all__ = [
     "lapse",
     "lock",
     "prolong",
+    "put_back",
     "prove",
     "prove_nightly",
     "redeem",

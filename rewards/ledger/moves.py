@@ -12,7 +12,7 @@ used AS (
     SET remaining = lot.remaining - moved.points,
         state = CASE
             WHEN lot.remaining = moved.points THEN %(used_up)s
-            WHEN lot.state = 'pending' THEN 'pending'
+            WHEN lot.state = 'pending' OR lot.available_at > %(now)s THEN 'pending'
             ELSE 'active'
         END
     FROM (SELECT lot_id, sum(points)::bigint AS points FROM moves WHERE lot_id IS NOT NULL GROUP BY lot_id) AS moved

@@ -82,6 +82,15 @@ def test_refunds_that_were_told_wrongly_are_replaced(_case, told, expected, now:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("_case", "told"), [("less", "5.00"), ("nothing", "0.00")])
+def test_an_order_of_which_not_all_was_paid_back_after_all_is_a_purchase_again(_case, told, now: datetime) -> None:
+    take(now, refunded="20.00")
+    take(now, refunded=told)
+    assert (Order.objects.get().refunded, Order.objects.get().refunded_at) == (Decimal(told), None)
+    assert Order.objects.purchases(now).count() == 1
+
+
+@pytest.mark.django_db
 def test_a_refund_with_a_time_stands_at_that_time(now: datetime) -> None:
     at = now - timedelta(days=2)
 

@@ -87,6 +87,10 @@ WHERE refused_line IS NULL AND customer IS NULL
 WHOLLY_REFUNDED = """UPDATE intake_orders o SET refunded_at = %(now)s
 WHERE refunded_at IS NULL AND refunded > 0 AND refunded >= coalesce(net, known_net)
     AND NOT EXISTS (SELECT FROM store_order s WHERE s.id = o.id AND s.refunded_at IS NOT NULL)"""
+# An order of which all was said to be paid back, and less was: it is a purchase again.
+PAID_AGAIN = """UPDATE store_order s SET refunded_at = NULL FROM intake_orders o
+WHERE o.id = s.id AND o.refunded < o.known_refunded AND s.refunded < s.net
+    AND o.refunded_at IS NULL AND s.refunded_at IS NOT NULL"""
 DROP_REFUSED = "DELETE FROM intake_orders WHERE refused_line IS NOT NULL"
 PRODUCTS = """INSERT INTO store_product (sku, name, category, brand, image_url, url)
 SELECT DISTINCT ON (sku) sku, coalesce(product_name, sku), '', '', '', '' FROM intake_rows r
@@ -226,7 +230,7 @@ class Orders(Kind):
         for statement in (OWNERS, LOST, REFUSE, DROP_REFUSED):
             cursor.execute(statement)
         cursor.execute(WHOLLY_REFUNDED, {"now": context.now})
-        for statement in (PRODUCTS, CHANGE, CREATE):
+        for statement in (PRODUCTS, CHANGE, PAID_AGAIN, CREATE):
             cursor.execute(statement)
         cursor.execute(REFUNDS, {"now": context.now})
         cursor.execute("ANALYZE intake_orders")
