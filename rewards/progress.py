@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Coalesce, TruncYear
 
@@ -69,7 +69,8 @@ def progress(customers: Sequence[int], now: datetime) -> dict[int, Progress]:
 def sum_in_window(programme: Programme, now: datetime, since: Any = None) -> Combinable:
     """An expression over customers: what counts towards a tier at `now`."""
     rows = counting(programme, now, since or window_start(programme, now), OuterRef("pk"))
-    counted = Subquery(rows.order_by().values("customer").values(sum=Sum("worth")), output_field=AMOUNT)
+    summed = rows.order_by().annotate(sum=Func(F("worth"), function="SUM", output_field=AMOUNT)).values("sum")
+    counted = Subquery(summed, output_field=AMOUNT)
     return Coalesce(counted, Value(0), output_field=AMOUNT)
 
 
@@ -79,11 +80,16 @@ def counting(programme: Programme, now: datetime, since: Any, customer: Any) -> 
 
 
 def _points(programme: Programme, now: datetime, since: Any, customer: Any) -> Rows:
-    """Points earned, less those taken back of what was earned in the same time; spending takes nothing off."""
+    """Points earned, less those taken back of what was earned in the same time; spending takes nothing off.
+
+    What those earned counts too who turned out to be the customer: the ledger still names them apart.
+    """
     kinds = [Entry.Kind.EARN, *(GIFTS if programme.tier_counts_gifts else ())]
     of_what_counts = Q(reverses__kind__in=kinds, reverses__occurred_at__gte=since)
     taken_back = Q(kind=Entry.Kind.REFUND_REVERSAL) & (Q(reverses=None) | of_what_counts)
-    entries = Entry.objects.filter(customer=customer, occurred_at__gte=since, occurred_at__lte=now)
+    who = OuterRef(customer) if isinstance(customer, OuterRef) else customer
+    they = Customer.everyone.filter(Q(pk=who) | Q(merged_into=who)).values("pk")
+    entries = Entry.objects.filter(customer__in=they, occurred_at__gte=since, occurred_at__lte=now)
     entries = entries.filter(Q(kind__in=kinds) | taken_back)
     return entries.annotate(at=F("occurred_at"), worth=Cast("points", AMOUNT))
 

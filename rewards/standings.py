@@ -30,6 +30,7 @@ TELLING = (
     "order_updated",
     "loyalty_joined",
     "loyalty_left",
+    "customers_merged",
 )
 REFUNDS = ("order_refunded", "order_cancelled", "order_updated")
 
@@ -214,10 +215,19 @@ def _tell_which_order(customers: list[int], now: datetime, programme: Programme)
 
 
 def _give_bonus(customers: list[int], now: datetime) -> int:
-    """Give the points for reaching a tier to those who reached it now, once to each of them ever."""
+    """Give the points for reaching a tier to those who reached it now, once to each of them ever.
+
+    Who had them before they turned out to be somebody else has had them.
+    """
     tier, customer = Cast("tier", TextField()), Cast("customer", TextField())
+    of_tier = Concat(
+        Value("tier_bonus:"), Cast(OuterRef("tier"), TextField()), Value(":"), customer, output_field=TextField()
+    )
+    as_another = Entry.objects.filter(
+        kind=Entry.Kind.TIER_BONUS, customer__merged_into=OuterRef("customer"), key=of_tier
+    )
     return ledger.award(
-        _opened(customers, now).filter(tier__bonus_points__gt=0),
+        _opened(customers, now).filter(~Exists(as_another), tier__bonus_points__gt=0),
         kind=Entry.Kind.TIER_BONUS,
         points="tier__bonus_points",
         key=Concat(Value("tier_bonus:"), tier, Value(":"), customer, output_field=TextField()),

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import BigIntegerField, TextField, Value
+from django.db.models import BigIntegerField, Exists, OuterRef, TextField, Value
 from django.db.models.functions import Cast, Concat
 
 from loyaltyflow.sql import compiled
@@ -90,13 +90,17 @@ def _award(movements: models.QuerySet[Movement], now: datetime) -> int:
 
 
 def welcome(events: EventQuerySet, now: datetime) -> int:
-    """How many of the customers who joined got the welcome points: each once, also if they leave and join again."""
+    """How many of the customers who joined got the welcome points: each once, also if they leave and join again.
+
+    Who had them before they turned out to be somebody else has had them.
+    """
     programme = Programme.load()
     if not programme.is_active or not programme.welcome_points:
         return 0
     joined = events.named("loyalty_joined").values("customer")
+    as_another = Entry.objects.filter(kind=Entry.Kind.WELCOME, customer__merged_into=OuterRef("pk"))
     return ledger.award(
-        Customer.objects.members(now).filter(pk__in=joined),
+        Customer.objects.members(now).filter(~Exists(as_another), pk__in=joined),
         kind=Entry.Kind.WELCOME,
         points=Value(programme.welcome_points),
         key=Concat(Value("welcome:"), Cast("pk", TextField()), output_field=TextField()),
