@@ -114,7 +114,8 @@ SELECT least(
         SELECT min(running::text::bigint) FROM pg_snapshot_xip(snapshot) AS running
         WHERE NOT EXISTS (
             SELECT FROM pg_stat_activity AS other
-            WHERE other.backend_xid = running::xid AND other.datname <> current_database()
+            WHERE other.backend_xid = running::xid
+            AND (other.datname <> current_database() OR other.backend_type = 'autovacuum worker')
         )
     )
 ), EXISTS (
@@ -129,7 +130,8 @@ LOOKS = 10  # after which what is nobody's counts as ours, such as a prepared tr
 def oldest_running_transaction(using: str = "default") -> int:
     """The lowest transaction number that is still running: rows of every lower one are either visible or gone.
 
-    Transactions of other databases on the same server write none of our rows and are left out. Whose one was that has
+    Transactions of other databases on the same server, and of the server's own clean-up, write none of our rows and
+    are left out. Whose one was that has
     ended since the snapshot cannot be told any more, so then another look is taken.
     """
     with connections[using].cursor() as cursor:
