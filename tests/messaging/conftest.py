@@ -1,3 +1,4 @@
+from asyncio import Event
 from collections.abc import Iterator
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -29,6 +30,7 @@ class Sink:
         self.connections = 0
         self.answers: dict[str, str] = {}
         self.breaks_at: str = ""
+        self.falls_silent_after = 0
 
     async def handle_HELO(self, server: SMTP, session: Session, envelope: Envelope, hostname: str) -> str:
         session.host_name = hostname
@@ -50,6 +52,8 @@ class Sink:
         if to in self.answers:
             return self.answers[to]
         self.envelopes.append(envelope)
+        if len(self.envelopes) == self.falls_silent_after:
+            await Event().wait()
         return "250 OK"
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 30_000  # milliseconds; what comes at all comes sooner, but on a busy machine not within seconds
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +68,7 @@ def browse(chromium, live_server, answered, client, boss):
         cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
         context.add_cookies([cookie])
         page = context.new_page()
-        page.set_default_timeout(5_000)
+        page.set_default_timeout(PATIENCE)
         page.complaints = []
         page.on(
             "console", lambda said: page.complaints.append(said.text) if said.type in ("error", "warning") else None

@@ -33,7 +33,12 @@ except ProgramFailed as failure:
 # Like django-q's cluster: a process that has children of its own.
 WORKER = "import os, time; os.fork(); time.sleep(600)"
 DEAF_WORKER = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
-CRASHING_WORKER = "import time; time.sleep(1); raise SystemExit('no database at all')"
+CRASHING_WORKER = """
+import os, time
+while not os.path.exists({flag!r}):
+    time.sleep(0.05)
+raise SystemExit('no database at all')
+"""
 
 Supervise = Callable[[str], subprocess.Popen[str]]
 
@@ -65,8 +70,12 @@ def supervise(tmp_path: Path, port: int) -> Iterator[Supervise]:
             process.kill()
 
 
-def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
+def family(process: subprocess.Popen[str], count: int = 3) -> list[psutil.Process]:
+    """Web server, guard and worker, and what these have started; waited for until there are so many."""
+    deadline = time.monotonic() + 60
+    while len(found := psutil.Process(process.pid).children(recursive=True)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
 
 
 def alive(processes: list[psutil.Process], seconds: float = 0) -> list[psutil.Process]:
@@ -82,10 +91,10 @@ def alive(processes: list[psutil.Process], seconds: float = 0) -> list[psutil.Pr
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_every_program(number: signal.Signals, supervise: Supervise) -> None:
     process = supervise(WORKER)
-    programs = family(process)
+    programs = family(process, 4)
 
     process.send_signal(number)
-    process.wait(10)
+    process.wait(60)
 
     assert len(programs) == 4, "web, guard, worker and the worker's child"
     assert process.returncode == 0
@@ -94,13 +103,13 @@ def test_a_signal_stops_every_program(number: signal.Signals, supervise: Supervi
 
 def test_the_programs_end_when_the_supervisor_is_killed(supervise: Supervise) -> None:
     process = supervise(WORKER)
-    programs = family(process)
+    programs = family(process, 4)
     guard = [each for each in programs if "guard.py" in " ".join(each.cmdline())]
 
     process.kill()
 
     assert len(guard) == 1
-    assert alive([each for each in programs if each not in guard], seconds=9) == []
+    assert alive([each for each in programs if each not in guard], seconds=60) == []
 
 
 def test_a_deaf_program_is_ended_after_a_while(supervise: Supervise) -> None:
@@ -109,17 +118,18 @@ def test_a_deaf_program_is_ended_after_a_while(supervise: Supervise) -> None:
 
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
-    process.wait(15)
+    process.wait(60)
 
     assert process.returncode == 0
     assert alive(programs) == []
 
 
 def test_a_program_that_ends_by_itself_stops_the_others_and_is_named(supervise: Supervise, tmp_path: Path) -> None:
-    process = supervise(CRASHING_WORKER)
+    process = supervise(CRASHING_WORKER.format(flag=str(tmp_path / "crash")))
     programs = family(process)
 
-    _, said = process.communicate(timeout=10)
+    (tmp_path / "crash").touch()
+    _, said = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert f"The worker ended by itself (exit code 1). {tmp_path / 'worker.log'} ends with:" in said

@@ -1,6 +1,5 @@
 """How many customers meet conditions that nobody has saved, and who they are."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -144,18 +143,18 @@ def test_rows_that_take_long_to_count_do_not_add_up(people, now, monkeypatch):
     spent = []
 
     def slow(asked, now, limit_ms):
-        time.sleep(limit_ms / 1_000)
         spent.append(limit_ms)
         if asked.number == 2:
             raise TooSlow("Not even a sample.")
         return counting.Count(1, 40, True, limit_ms / 1_000)
 
     monkeypatch.setattr(counting, "counted", slow)
+    monkeypatch.setattr(counting, "perf_counter", lambda: sum(spent) / 1_000)
 
     counts = counting.row_counts(tree(*[lives_in("MA")] * 4), now, leave_out=[3], limit_ms=250)
 
     assert sorted(counts) == [1, 4]
-    assert 200 < spent[0] <= 250 and spent[1:] == [counting.SHORTEST] * 2
+    assert spent == [250, counting.SHORTEST, counting.SHORTEST]
 
 
 def test_an_exact_count_is_given_up_in_time_for_one_of_a_sample(people, now, monkeypatch):
@@ -163,10 +162,10 @@ def test_an_exact_count_is_given_up_in_time_for_one_of_a_sample(people, now, mon
     asked = tree(lives_in("MA"))
     monkeypatch.setattr(asked, "q_of_everybody", lambda now: sleeps)
 
-    look = counting.looked(asked, now, limit_ms=200)
+    look = counting.looked(asked, now, limit_ms=500)
 
     assert (look.count.number, look.count.is_about) == (30, False)  # all were in the sample
-    assert 0.2 < look.count.seconds < 0.9
+    assert 0.5 < look.count.seconds < 20  # to count them would take half a minute
 
 
 def test_a_row_is_counted_as_its_form_says_before_it_is_saved(people, now):

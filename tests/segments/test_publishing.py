@@ -297,7 +297,7 @@ def test_a_publication_waits_for_the_refresh_that_runs(people, erin, now):
         )
         thread.join(timeout=1)
         waited = thread.is_alive() and not done and members(of) == "Ada Ben Cy"
-    thread.join(timeout=20)
+    thread.join(timeout=90)
 
     assert waited
     assert (done, members(of)) == ([Impact(enter=2, leave=3, stay=0)], "Dot Eve")
@@ -311,7 +311,7 @@ def test_no_refresh_runs_beside_a_publication(people, erin, now):
     counts: list[dict[str, int]] = []
     with transaction.atomic():
         publishing.publish(of, later, erin, seen)
-        in_another_connection(lambda: counts.append(refresh.refresh(later + MINUTE))).join(timeout=20)
+        in_another_connection(lambda: counts.append(refresh.refresh(later + MINUTE))).join(timeout=90)
 
     assert counts == [{"built": 0, "entered": 0, "left": 0}]
     assert told(later) == [("left", "New England", name) for name in ("Ada", "Ben", "Cy")]
@@ -328,11 +328,11 @@ def test_of_two_who_publish_at_once_one_does(people, erin, now):
 
     def publish() -> None:
         mine = Segment.objects.get(pk=of.pk)
-        start.wait(timeout=20)
+        start.wait(timeout=90)
         done.append(publishing.publish(mine, later, erin, seen))
 
     for thread in [in_another_connection(publish) for _ in range(2)]:
-        thread.join(timeout=30)
+        thread.join(timeout=90)
 
     assert sorted(each.enter for each in done) == [0, 2]
     assert members(of) == "Dot Eve"
@@ -349,14 +349,14 @@ def test_of_two_who_save_a_row_at_once_one_is_told(people, erin, now):
         mine = Segment.objects.get(pk=of.pk)
         row = drafts.row(mine, number)
         seen, row.value = drafts.own_digest(row), state
-        start.wait(timeout=20)
+        start.wait(timeout=90)
         try:
             drafts.save(mine, row, seen, erin, now)
         except Changed as changed:
             told_so.append(changed)
 
     for thread in [in_another_connection(lambda state=state: save(state)) for state in ("NH", "VT")]:
-        thread.join(timeout=30)
+        thread.join(timeout=90)
 
     of.refresh_from_db()
     kept = of.draft.parts()[0].value

@@ -115,7 +115,7 @@ class Workers:
     def close(self):
         self.process.stdin.close()
         self.process.stdout.close()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def kill(pid):
 
 def until_its_session_is_gone():
     others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with connection.cursor() as cursor:
             cursor.execute(others)
