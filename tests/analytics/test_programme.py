@@ -11,7 +11,7 @@ from loyaltyflow.store.models import StoreSettings
 from rewards import standings
 from rewards.models import Lot
 from tests import factories
-from tests.rewards.test_tiers import DAY, earn, member, tiers
+from tests.rewards.ladder import DAY, earn, member, tiers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,7 +18,7 @@ from loyaltyflow.store.models import Consent, StoreSettings
 from rewards.models import AdjustmentLimit, AdjustmentReason, Programme, Tier
 from segments.models import Segment
 from tests import factories
-from tests.pages.test_permissions import signed_in
+from tests.staff import signed_in
 from workflows.models import Workflow
 
 seen_after_commit = pytest.mark.django_db(transaction=True)

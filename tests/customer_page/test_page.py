@@ -17,6 +17,7 @@ from loyaltyflow.store.models import Event, StoreSettings
 from rewards.models import Account, Entry, Lot
 from tests import factories
 from tests.customer_page import world
+from tests.staff import signed_in
 from workflows.models import Workflow
 
 pytestmark = pytest.mark.django_db
@@ -39,11 +40,7 @@ def text_of(response) -> str:
 
 
 def limited(*permissions: str) -> Client:
-    user = User.objects.create_user("limited", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_customer", *permissions]))
-    client = Client()
-    client.force_login(user)
-    return client
+    return signed_in("view_customer", *permissions)
 
 
 def test_the_page_shows_each_of_the_twelve_facts(admin_client, admin_user, today):

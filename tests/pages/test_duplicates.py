@@ -1,11 +1,12 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from loyaltyflow.store.models import Apart, Customer, Merge
 from tests import factories
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.browser
 DAY = timedelta(days=1)
@@ -80,11 +81,9 @@ def test_the_other_one_is_found_by_name(browse, twins):
         ("nothing", [], 403, 403),
     ],
 )
-def test_who_may_merge(client, now, _case, held, seen, merges):
+def test_who_may_merge(now, _case, held, seen, merges):
     one, other = factories.customer(phone="+12025550143"), factories.customer(phone="+12025550143")
-    clerk = User.objects.create_user("clerk", password="a long password", is_staff=True)
-    clerk.user_permissions.set(Permission.objects.filter(codename__in=held))
-    client.force_login(clerk)
+    client = signed_in(*held)
 
     assert client.get(reverse("admin:store_merge_changelist")).status_code == seen
     answer = client.post(reverse("admin:store_merge_with", args=[one.pk]), {"other": other.pk})

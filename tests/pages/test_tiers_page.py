@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 
 from rewards.models import Standing, Tier
-from tests.rewards.test_tiers import member
+from tests.rewards.ladder import member
 
 pytestmark = pytest.mark.browser
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Value
+from django.db.models import TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from loyaltyflow.store.models import Customer, Order
 from rewards import ledger
@@ -24,6 +25,19 @@ def give(who: Customer, points: int, key: str, now: datetime, **more: Any) -> En
         **more,
     )
     return Entry.objects.get(key=key)
+
+
+def give_all(now: datetime, points: int = 100, prefix: str = "gift") -> int:
+    """How many customers got so many points, each under a key of their own."""
+    return ledger.award(
+        Customer.objects.all(),
+        kind=Entry.Kind.BOOST,
+        points=Value(points),
+        key=Concat(Value(f"{prefix}:"), Cast("pk", TextField()), output_field=TextField()),
+        customer="pk",
+        explanation=Value("A gift"),
+        now=now,
+    )
 
 
 def returned(order: Order, points: int, key: str, now: datetime) -> int:

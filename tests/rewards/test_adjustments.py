@@ -14,7 +14,7 @@ from rewards.bill import Refused
 from rewards.models import Account, Adjustment, AdjustmentLimit, AdjustmentReason, Entry, Programme
 from tests import factories
 
-from .test_ledger import give
+from .points import give_all
 
 pytestmark = pytest.mark.django_db
 
@@ -153,7 +153,7 @@ def test_a_reason_that_is_switched_off_is_refused(ask, reason):
 def test_no_more_is_taken_than_can_be_spent(ask, now, points):
     """Neither at once nor by asking somebody."""
     who, cashier = factories.customer(), staff("carl", 500)
-    give(now, 100)
+    give_all(now, 100)
     with pytest.raises(Refused) as refused:
         ask(points, cashier, who=who)
     assert refused.value.refusal.current["spendable"] == 100
@@ -166,7 +166,7 @@ def test_no_more_is_taken_than_can_be_spent(ask, now, points):
 
 def test_points_that_are_gone_when_it_is_approved_leave_it_waiting(ask, now):
     who = factories.customer()
-    give(now, 2_000)
+    give_all(now, 2_000)
     made = ask(-1_500, staff("carl", 500), who=who)
     ask(-600, User.objects.create_superuser("dana"), "k2", who)
     with pytest.raises(Refused):

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from tests import factories
 
-from .test_ledger import give
+from .points import give_all
 
 pytestmark = pytest.mark.django_db
 
@@ -20,12 +20,12 @@ def test_ledger_and_accounts_are_read_only_lists_with_constant_queries(admin_cli
         return len(captured)
 
     factories.customer(first_name="Maria")
-    give(now, 1240)
+    give_all(now, 1240)
     admin_client.get(address)
     few = queries()
     for _ in range(5):
         factories.customer()
-    give(now, 1240)
+    give_all(now, 1240)
     assert queries() == few
     assert "1,240 pts" in admin_client.get(address).content.decode()
     assert admin_client.get(reverse(f"admin:rewards_{model}_add")).status_code == 403
@@ -33,5 +33,5 @@ def test_ledger_and_accounts_are_read_only_lists_with_constant_queries(admin_cli
 
 def test_an_account_shows_what_its_points_are_worth(admin_client, now):
     factories.customer()
-    give(now, 1240)
+    give_all(now, 1240)
     assert "$62.00" in admin_client.get(reverse("admin:rewards_account_changelist")).content.decode()

@@ -2,7 +2,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +17,7 @@ from rewards.discounts.free_product import FreeProduct
 from rewards.models import Budget, Redemption, Spending
 from segments.models import Segment
 from tests import factories
+from tests.staff import signed_in
 
 from .bills import discount, voucher
 
@@ -115,10 +115,8 @@ def test_what_customers_have_vouchers_of_is_not_deleted(admin_client, has_vouche
     assert (answer.status_code, Discount.objects.exists()) == ((403, True) if has_voucher else (302, False))
 
 
-def test_who_may_only_look_changes_nothing(client):
-    who = User.objects.create_user("eve", password="secret", is_staff=True)
-    who.user_permissions.add(Permission.objects.get(codename="view_discount"))
-    client.force_login(who)
+def test_who_may_only_look_changes_nothing():
+    client = signed_in("view_discount")
     made = discount()
     assert client.get(reverse(LIST)).status_code == 200
     assert client.get(page_of(made)).status_code == 200

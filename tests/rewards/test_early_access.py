@@ -5,19 +5,23 @@ from decimal import Decimal
 
 import pytest
 
-from rewards import till
+from rewards import standings, till
 from rewards.bill import Reason
-from rewards.models import Redemption, Standing, Tier
+from rewards.models import Discount, Redemption, Standing, Tier
+from rewards.offers import open_to
+from rewards.tiers import early_hours
 from rewards.till.lookup import look_up
 from rewards.values import TierValues
 from tests import factories
 from tests.till import shop
 
-from .test_tiers import earn, member, programme, tiers
+from .ladder import DAY, earn, member, programme, tiers
 
 pytestmark = pytest.mark.django_db
 INSTANT = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
+
+seen_after_commit = pytest.mark.django_db(transaction=True)
 
 
 def stand(who, tier, since, until=None):
@@ -120,3 +124,36 @@ def test_what_is_missing_is_money_where_money_counts(now):
     factories.order(who, now - HOUR, "260.50")
     stand(who, Tier.objects.get(name="Silver"), now)
     assert TierValues().for_customers([who.pk], now)[who.pk] == {"name": "Silver", "next": "Gold", "missing": "$239.50"}
+
+
+@seen_after_commit
+def test_early_access_by_tier(now):
+    tiers(early_hours=24)
+    gold, bronze = member(now), member(now)
+    earn(gold, 500, now)
+    standings.settle(now)
+    assert (early_hours(gold.pk, now), early_hours(bronze.pk, now), early_hours(None, now)) == (24, 0, 0)
+
+
+@seen_after_commit
+def test_who_may_use_a_discount_and_from_when(now):
+    """A sale that starts at T is open to Gold at T - 24 h, to others at T."""
+    gold_tier = tiers(early_hours=24)
+    gold, silver = member(now), member(now)
+    earn(gold, 500, now)
+    earn(silver, 250, now)
+    standings.settle(now)
+    at = now + 30 * DAY
+    Discount.objects.create(name="Sale", title="Sale", is_active=True, starts_at=at)
+    Discount.objects.create(name="Switched off", title="Sale", is_active=False)
+    Discount.objects.create(name="Over", title="Sale", is_active=True, ends_at=now)
+    Discount.objects.create(name="For Gold", title="A treat", is_active=True).tiers.add(gold_tier)
+
+    def open_then(who, moment):
+        return list(open_to(who and who.pk, moment).values_list("name", flat=True))
+
+    assert open_then(gold, at - DAY - timedelta(microseconds=1)) == ["For Gold"]
+    assert open_then(gold, at - DAY) == ["For Gold", "Sale"]
+    assert open_then(silver, at - timedelta(microseconds=1)) == []
+    assert open_then(silver, at) == ["Sale"]
+    assert open_then(None, at) == ["Sale"]

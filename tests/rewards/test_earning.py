@@ -1,62 +1,26 @@
-"""What members earn by purchases, by events and by joining, and what is taken back."""
+"""What members earn by purchases, by events and by joining."""
 
 from datetime import timedelta
 from decimal import Decimal
-from itertools import permutations
 
 import pytest
 from django.db import connection
-from django.db.models import JSONField, Sum, Value
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow import merging
 from loyaltyflow.store.events import happened
-from loyaltyflow.store.models import Customer, EventType, Order, Refund, StoreSettings
+from loyaltyflow.store.models import Customer, EventType, Order, StoreSettings
 from rewards import earning, ledger
 from rewards.bill import Bill, Line
-from rewards.models import Account, EarningRule, Entry, Lot, Multiplier, Programme
+from rewards.models import Account, EarningRule, Entry, Multiplier, Programme
 from rewards.rules.points_per_event import PointsPerEvent
 from rewards.rules.points_per_order import PointsPerOrder
 from rewards.rules.points_per_spend import PointsPerSpend
 from tests import factories
-from tests.rewards.points import give, holds, left
+from tests.rewards.points import give
+from tests.rewards.purchases import DAY, earned, member, only, rule, window
 
-DAY = timedelta(days=1)
 seen_after_commit = pytest.mark.django_db(transaction=True)
-
-
-def rule(now, **fields):
-    return PointsPerSpend.objects.create(**{"name": "Earn", "starts_at": now - 100 * DAY, **fields})
-
-
-def member(now, **fields):
-    return factories.customer(loyalty_joined_at=now - 50 * DAY, **fields)
-
-
-def earned(now):
-    return earning.settle(now)["earned"]
-
-
-def window(days):
-    StoreSettings.objects.update_or_create(pk=1, defaults={"return_window_days": days})
-
-
-def only(order):
-    return Order.objects.filter(pk=order.pk)
-
-
-def refund(order, amount, at, line=None):
-    """What was paid back, as the intake and the till write it."""
-    Refund.objects.create(order=order, amount=Decimal(amount), at=at, line=line)
-    order.refunded = Refund.objects.filter(order=order).aggregate(sum=Sum("amount"))["sum"]
-    order.refunded_at = at if order.refunded == order.net else None
-    order.save(update_fields=["refunded", "refunded_at"])
-
-
-def taken(order):
-    """How many points went back, all in all."""
-    reversals = Entry.objects.filter(order=order, kind=Entry.Kind.REFUND_REVERSAL)
-    return -reversals.aggregate(sum=Sum("points", default=0))["sum"]
 
 
 @seen_after_commit
@@ -200,166 +164,6 @@ def test_points_wait_for_the_end_of_the_return_window(now):
     for day, spendable, pending in ((0, 40, 30), (13, 40, 30), (14, 70, 0)):
         points = ledger.spendable([who.pk], now + day * DAY)[who.pk]
         assert (points.spendable, points.pending) == (spendable, pending)
-
-
-@pytest.mark.django_db
-def test_a_refund_on_day_5_takes_the_waiting_points_and_no_others(now):
-    window(14)
-    rule(now)
-    who = member(now)
-    give(who, 40, "before", now - 20 * DAY)
-    order = factories.order(who, now, "30.95")
-    earning.earn(only(order), now)
-
-    refund(order, "30.95", now + 5 * DAY)
-    assert earning.reverse(only(order), now + 5 * DAY) == 1
-
-    assert left(who) == [40, 0]
-    assert Lot.objects.order_by("pk").last().state == Lot.State.CANCELLED
-    assert holds(who) == (40, 0)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("amounts", list(permutations(["1.00", "11.00", "9.90"])))
-def test_partial_refunds_in_any_order_take_back_what_was_earned(now, amounts):
-    rule(now, points_per_unit=Decimal(1), unit=Decimal(10))
-    order = factories.order(member(now), now - DAY, "21.90")
-    assert earning.earn(only(order), now) == 1
-    assert Entry.objects.get().points == 2
-
-    for amount in amounts:
-        refund(order, amount, now)
-        earning.reverse(only(order), now)
-    assert taken(order) == 2
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("change", ["none", "deleted", "doubled", "off"])
-def test_1_then_11_then_the_rest_of_21_90_take_0_1_and_2(now, change):
-    spend = rule(now, points_per_unit=Decimal(1), unit=Decimal(10))
-    order = factories.order(member(now), now - DAY, "21.90")
-    earning.earn(only(order), now)
-    PointsPerSpend.objects.filter(pk=spend.pk).update(
-        **{"doubled": {"points_per_unit": 2}, "off": {"is_active": False}}.get(change, {})
-    )
-    if change == "deleted":
-        spend.delete()
-
-    so_far = []
-    for amount in ("1.00", "11.00", "9.90"):
-        refund(order, amount, now)
-        earning.reverse(only(order), now)
-        assert earning.reverse(only(order), now) == 0
-        so_far.append(taken(order))
-
-    assert so_far == [0, 1, 2]
-    assert list(Entry.objects.order_by("pk").values_list("points", "explanation")) == [
-        (2, "1 point per $10 on $21.90 net = 2"),
-        (-1, f"$12.00 of $21.90 paid back for order {order.external_id}: 1 of 2 points taken back"),
-        (-1, f"$21.90 of $21.90 paid back for order {order.external_id}: 2 of 2 points taken back"),
-    ]
-
-
-@pytest.mark.django_db
-def test_a_refund_of_a_line_takes_that_lines_points(now):
-    """Tea counts double, cake once: 20 + 10 points."""
-    rule(now)
-    Multiplier.objects.create(name="Tea twice", factor=2, categories=["Tea"])
-    tea, cake = factories.product(category="Tea"), factories.product(category="Cake")
-    order = factories.order(member(now), now - DAY, "20.00", tea, cake)
-    earning.earn(only(order), now)
-    assert Entry.objects.get().points == 30
-
-    refund(order, "10.00", now, line=1)
-    earning.reverse(only(order), now)
-    assert taken(order) == 20
-    refund(order, "5.00", now, line=2)
-    earning.reverse(only(order), now)
-    assert taken(order) == 25
-
-
-@pytest.mark.django_db
-def test_a_refund_of_a_line_that_earned_nothing_takes_nothing(now):
-    rule(now, categories=["Tea"])
-    tea, card = factories.product(category="Tea"), factories.product(earns_points=False)
-    order = factories.order(member(now), now - DAY, "20.00", tea, card)
-    earning.earn(only(order), now)
-    assert Entry.objects.get().points == 10
-
-    refund(order, "10.00", now, line=2)
-    assert earning.reverse(only(order), now) == 0
-    refund(order, "5.00", now, line=1)
-    earning.reverse(only(order), now)
-    assert taken(order) == 5
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("moment", ["cancelled_at", "refunded_at"])
-def test_an_order_that_is_undone_takes_back_what_each_rule_gave(now, moment):
-    rule(now)
-    PointsPerOrder.objects.create(name="Visit", points=50, starts_at=now - 9 * DAY)
-    who = member(now)
-    order = factories.order(who, now - DAY, "30.95")
-    assert earning.earn(only(order), now) == 2
-    only(order).update(**{moment: now})
-
-    assert earning.reverse(only(order), now - timedelta(hours=1)) == 0
-    assert earning.reverse(only(order), now) == 2
-    assert earning.reverse(only(order), now) == 0
-    assert taken(order) == 80
-    assert holds(who) == (0, 0)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("shortfall", "balance", "owed"), [("owe", -30, 30), ("forgive", 0, 0)])
-def test_points_that_were_spent_already_are_owed_or_forgiven(now, shortfall, balance, owed):
-    Programme.load()
-    Programme.objects.update(shortfall=shortfall)
-    rule(now)
-    who = member(now)
-    order = factories.order(who, now - DAY, "30.95")
-    earning.earn(only(order), now)
-    ledger.redeem(who.pk, 30, key="spent", explanation="Spent", now=now)
-
-    refund(order, "30.95", now)
-    earning.reverse(only(order), now)
-    assert holds(who) == (balance, owed)
-
-
-@seen_after_commit
-def test_what_was_paid_back_before_we_heard_of_the_purchase_does_not_stay(now):
-    rule(now)
-    who = member(now)
-    order = factories.order(who, now - DAY, "30.95", refunded=Decimal("10.00"))
-    assert earning.settle(now) == {"earned": 1, "welcomed": 0, "taken back": 1}
-    assert (taken(order), holds(who)) == (10, (20, 0))
-
-
-@pytest.mark.django_db
-def test_an_entry_of_old_was_for_what_had_not_been_paid_back_by_then(now):
-    who = member(now)
-    order = factories.order(who, now - 20 * DAY, "100.00")
-    refund(order, "50.00", now - 10 * DAY)
-    at, old = now - 6 * DAY, {"rule": 1, "name": "Earn", "points_per_unit": "1.000"}
-    ledger.award(
-        only(order),
-        kind=Entry.Kind.EARN,
-        points=Value(50),
-        key=Value(f"earn:1:{order.pk}"),
-        customer="customer",
-        explanation=Value("1 point per $1 on $50.00 net = 50"),
-        now=at,
-        order="pk",
-        rule=Value(old, output_field=JSONField()),
-    )
-
-    assert earning.reverse(only(order), now) == 0
-    refund(order, "10.00", now)
-    earning.reverse(only(order), now)
-    assert taken(order) == 10
-    refund(order, "40.00", now)
-    earning.reverse(only(order), now)
-    assert taken(order) == 50
 
 
 @pytest.mark.django_db

@@ -20,7 +20,7 @@ from workflows import engine
 from workflows.nodes.award_points import AwardPoints
 from workflows.nodes.wait import Wait
 
-from .test_ledger import give
+from .points import give_all
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -198,7 +198,7 @@ def test_random_movements_all_have_a_notice_or_a_reason_in_the_end(nine):
 def test_as_many_statements_for_many_movements_as_for_few(nine):
     def statements(count, prefix):
         Customer.objects.bulk_create(Customer(email=f"{prefix}{number}@example.com") for number in range(count))
-        give(nine - HOUR, prefix=prefix)
+        give_all(nine - HOUR, prefix=prefix)
         with CaptureQueriesContext(connection) as captured:
             assert notices.send(nine)["told"] == Customer.objects.count()
         return len(captured)

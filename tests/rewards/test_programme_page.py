@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -16,6 +15,7 @@ from rewards.rules.points_per_event import PointsPerEvent
 from rewards.rules.points_per_spend import PointsPerSpend
 from segments.models import Segment
 from tests import factories
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 PAGE = "/rewards/programme/1/change/"
@@ -26,13 +26,9 @@ def per_dollar(now, **fields):
 
 
 @pytest.fixture
-def clerk(client):
+def clerk(db):
     """Somebody who may look at the programme and change nothing."""
-    user = User.objects.create_user("kim", password="a long password", is_staff=True)
-    rights = ("view_programme", "view_earningrule", "view_multiplier")
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client.force_login(user)
-    return client
+    return signed_in("view_programme", "view_earningrule", "view_multiplier")
 
 
 def test_the_menu_leads_to_the_one_page_with_rules_and_multipliers_as_sentences(admin_client, now):

@@ -9,9 +9,9 @@ from django.utils import timezone
 from rewards import standings
 from rewards.models import Discount, Multiplier, Programme, Standing, Tier
 from tests import factories
-from tests.pages.test_permissions import signed_in
+from tests.staff import signed_in
 
-from .test_tiers import DAY, earn, member, tiers
+from .ladder import DAY, earn, member, tiers
 
 TIERS = reverse("admin:rewards_tier_changelist")
 HISTORY = reverse("admin:rewards_standing_changelist")

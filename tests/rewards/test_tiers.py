@@ -1,53 +1,20 @@
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Value
 from django.test.utils import CaptureQueriesContext
 
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import Customer, Refund
-from rewards import ledger, standings
-from rewards.models import Discount, Entry, Programme, Standing, Tier
-from rewards.offers import open_to
+from rewards import standings
+from rewards.models import Entry, Programme, Standing, Tier
 from rewards.progress import progress, term_end, window_start
-from rewards.tiers import early_hours
 from tests import factories
 
-DAY = timedelta(days=1)
+from .ladder import DAY, earn, member, programme, tiers
+
 seen_after_commit = pytest.mark.django_db(transaction=True)
-
-
-def tiers(**of_gold):
-    """Bronze for everybody, Silver from 250, Gold from 500."""
-    for name, threshold in (("Bronze", 0), ("Silver", 250)):
-        Tier.objects.create(name=name, threshold=threshold)
-    return Tier.objects.create(**{"name": "Gold", "threshold": 500, **of_gold})
-
-
-def programme(**fields):
-    Programme.objects.update_or_create(pk=1, defaults=fields)
-
-
-def member(now):
-    return factories.customer(loyalty_joined_at=now - 900 * DAY)
-
-
-def earn(who, points, at, order=None, kind=Entry.Kind.EARN):
-    """So many points, earned then by the order."""
-    ledger.award(
-        Customer.objects.filter(pk=who.pk),
-        kind=kind,
-        points=Value(points),
-        key=Value(f"test:{Entry.objects.count()}"),
-        customer="pk",
-        explanation=Value("Earned"),
-        now=at,
-        order=Value(order.pk if order else None),
-    )
-    return Entry.objects.order_by("-pk")[0]
 
 
 def move(who, kind, points, at, order=None, reverses=None):
@@ -379,36 +346,3 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_customers(now
 
     assert statements(2, now) == statements(40, now + DAY)
     assert Entry.objects.filter(kind=Entry.Kind.TIER_BONUS).count() == 42
-
-
-@seen_after_commit
-def test_early_access_by_tier(now):
-    tiers(early_hours=24)
-    gold, bronze = member(now), member(now)
-    earn(gold, 500, now)
-    standings.settle(now)
-    assert (early_hours(gold.pk, now), early_hours(bronze.pk, now), early_hours(None, now)) == (24, 0, 0)
-
-
-@seen_after_commit
-def test_who_may_use_a_discount_and_from_when(now):
-    """A sale that starts at T is open to Gold at T - 24 h, to others at T."""
-    gold_tier = tiers(early_hours=24)
-    gold, silver = member(now), member(now)
-    earn(gold, 500, now)
-    earn(silver, 250, now)
-    standings.settle(now)
-    at = now + 30 * DAY
-    Discount.objects.create(name="Sale", title="Sale", is_active=True, starts_at=at)
-    Discount.objects.create(name="Switched off", title="Sale", is_active=False)
-    Discount.objects.create(name="Over", title="Sale", is_active=True, ends_at=now)
-    Discount.objects.create(name="For Gold", title="A treat", is_active=True).tiers.add(gold_tier)
-
-    def open_then(who, moment):
-        return list(open_to(who and who.pk, moment).values_list("name", flat=True))
-
-    assert open_then(gold, at - DAY - timedelta(microseconds=1)) == ["For Gold"]
-    assert open_then(gold, at - DAY) == ["For Gold", "Sale"]
-    assert open_then(silver, at - timedelta(microseconds=1)) == []
-    assert open_then(silver, at) == ["Sale"]
-    assert open_then(None, at) == ["Sale"]

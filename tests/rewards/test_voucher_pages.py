@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,25 +12,13 @@ from django_q.models import OrmQ
 from loyaltyflow.pages import _needs_a_look
 from rewards.vouchers import CodePool, Voucher
 from tests import factories
+from tests.staff import signed_in
 
 from .vouching import discount, give, pool
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 VOUCHERS, POOLS = "admin:rewards_voucher", "admin:rewards_codepool"
-
-
-@pytest.fixture
-def clerk(client):
-    """Signs in somebody who may only do what is named."""
-
-    def signed_in(*names):
-        user = User.objects.create_user("kim", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=names))
-        client.force_login(user)
-        return client
-
-    return signed_in
 
 
 def page(client, name, *args, **query):
@@ -177,10 +164,10 @@ def test_several_are_revoked_after_the_reason_is_asked_for(admin_client):
     assert dict(Voucher.objects.values_list("code", "state")) == {"A": "revoked", "B": "revoked", "C": "issued"}
 
 
-def test_who_may_do_what(clerk):
+def test_who_may_do_what():
     voucher = Voucher.objects.create(code="A", discount=discount())
     held = pool(discount(), "B")
-    client = clerk("view_voucher", "view_codepool")
+    client = signed_in("view_voucher", "view_codepool")
     assert page(client, f"{VOUCHERS}_changelist").status_code == 200
     assert "Revoke" not in page(client, f"{VOUCHERS}_change", voucher.pk).content.decode()
     assert client.post(reverse(f"{VOUCHERS}_revoke", args=[voucher.pk]), {"reason": "No"}).status_code == 403

@@ -1,7 +1,7 @@
 """Export and import in the admin."""
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -10,6 +10,7 @@ from segments.exchange import documents
 from segments.exchange.importing import take_in
 from segments.models import Segment
 from tests import factories
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 LIST, IMPORT = "/segments/segment/", "/segments/segment/import/"
@@ -127,10 +128,7 @@ def test_faults_are_shown_where_the_text_stands_and_nothing_is_done(given, reaso
     ],
 )
 def test_only_those_who_may_see_and_change_segments_do(may, export, bring_in, local):
-    person = User.objects.create_user("erin", is_staff=True)
-    person.user_permissions.set(Permission.objects.filter(codename__in=may))
-    client = Client()
-    client.force_login(person)
+    client = signed_in(*may)
 
     assert client.get(reverse("admin:segments_segment_yaml", args=[local.pk])).status_code == export
     assert client.get(IMPORT).status_code == bring_in

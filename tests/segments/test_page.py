@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -22,6 +22,7 @@ from segments.conditions.in_segment import InSegment
 from segments.conditions.made_purchase import MadePurchase
 from segments.models import Membership, Segment, Upload
 from tests import factories
+from tests.staff import signed_in
 from workflows.models import Revision, Workflow
 from workflows.nodes.add_to_segment import AddToSegment
 
@@ -344,10 +345,7 @@ def test_who_may_not_see_customers_sees_figures_only(club):
     who = factories.customer(first_name="Zoe")
     by_hand.put_in(club, Customer.objects.all(), timezone.now())
     upload = Upload.objects.create(segment=club, file_name="x.csv", at=timezone.now())
-    limited = User.objects.create_user("limited", is_staff=True)
-    limited.user_permissions.set(Permission.objects.filter(codename__in=["view_segment", "change_segment"]))
-    client = Client()
-    client.force_login(limited)
+    client = signed_in("view_segment", "change_segment")
 
     assert "Zoe" not in read(client, club, member="Zoe", find="Zoe", customer="Zoe")
     assert client.get(at(club, "export")).status_code == 403
@@ -360,10 +358,7 @@ def test_who_may_not_see_customers_sees_figures_only(club):
 def test_who_may_only_look_changes_nothing(club):
     StoreSettings.load()
     who = factories.customer()
-    limited = User.objects.create_user("limited", is_staff=True)
-    limited.user_permissions.set(Permission.objects.filter(codename__in=["view_segment", "view_customer"]))
-    client = Client()
-    client.force_login(limited)
+    client = signed_in("view_segment", "view_customer")
 
     assert read(client, club)
     for address in (at(club, "members"), at(club, "upload"), at(club, "become"), page(club), at(club, "delete")):
@@ -526,10 +521,7 @@ def test_who_may_not_see_segments_sees_none_on_a_customers_page(club):
     StoreSettings.load()
     who = factories.customer()
     by_hand.put_in(club, Customer.objects.all(), timezone.now())
-    limited = User.objects.create_user("limited", is_staff=True)
-    limited.user_permissions.set(Permission.objects.filter(codename="view_customer"))
-    client = Client()
-    client.force_login(limited)
+    client = signed_in("view_customer")
 
     text = client.get(reverse("admin:store_customer_change", args=[who.pk])).content.decode()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +18,7 @@ from loyaltyflow.till_page.sale import SOURCE
 from rewards import ledger
 from rewards.models import Entry, Hold, Redemption, Standing, Tier, Voucher
 from tests import factories
+from tests.staff import signed_in
 from tests.till import shop
 
 pytestmark = pytest.mark.django_db
@@ -69,12 +70,8 @@ class Till:
 
 
 @pytest.fixture
-def cashier(django_user_model):
-    user = User.objects.create_user("cashier", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename="use_till"))
-    client = Client()
-    client.force_login(user)
-    return client
+def cashier(db):
+    return signed_in("use_till", name="cashier")
 
 
 @pytest.fixture
@@ -357,9 +354,7 @@ def test_a_voucher_of_last_week_is_not_said_to_be_used_just_now(at_till, maria):
 
 
 def test_only_who_may_sell_opens_the_page_and_sees_it_in_the_menu(cashier, db):
-    limited = User.objects.create_user("limited", is_staff=True)
-    client = Client()
-    client.force_login(limited)
+    client = signed_in()
 
     assert client.get(reverse("till")).status_code == 403
     assert client.post(reverse("till"), {"do": "undo:1"}).status_code == 403
