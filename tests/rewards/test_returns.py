@@ -7,8 +7,10 @@ from itertools import permutations
 import pytest
 from django.db.models import JSONField, Value
 
+from loyaltyflow import merging
+from loyaltyflow.store.models import Refund
 from rewards import earning, ledger
-from rewards.models import Entry, Lot, Multiplier, Programme
+from rewards.models import Account, Entry, Lot, Multiplier, Programme
 from rewards.rules.points_per_order import PointsPerOrder
 from rewards.rules.points_per_spend import PointsPerSpend
 from tests import factories
@@ -176,3 +178,115 @@ def test_an_entry_of_old_was_for_what_had_not_been_paid_back_by_then(now):
     refund(order, "40.00", now)
     earning.reverse(only(order), now)
     assert taken(order) == 50
+
+
+def corrected(order, amount, at):
+    """As the intake tells that less was paid back."""
+    Refund.objects.filter(order=order).delete()
+    order.refunded, order.refunded_at = Decimal(0), None
+    order.save(update_fields=["refunded", "refunded_at"])
+    if Decimal(amount):
+        refund(order, amount, at)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("told", [["21.90", "12.00", "1.00", "0.00"], ["12.00", "3.00", "21.90", "12.00"]])
+def test_what_is_taken_is_always_that_of_what_is_paid_back_also_when_that_shrinks(now, told):
+    """$21.90 at 1 point per $10 is 2 points; $1 takes 0 of them, $12 takes 1, all of it takes 2."""
+    rule(now, points_per_unit=Decimal("0.1"))
+    order = factories.order(member(now), now - DAY, "21.90")
+    earning.earn(only(order), now)
+    for amount in told:
+        corrected(order, amount, now)
+        earning.reverse(only(order), now)
+        assert taken(order) == {"12.00": 1, "21.90": 2}.get(amount, 0)
+        assert earning.reverse(only(order), now) == 0
+        assert Account.objects.get().balance == 2 - taken(order)
+        assert ledger.verify() == []
+    assert Lot.objects.filter(state="active").count() == (1 if Account.objects.get().balance else 0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("_case", "shortfall", "spent", "owed", "left"),
+    [
+        ("nothing spent", "owe", 0, 0, 100),
+        ("spent and owed", "owe", 40, 40, 60),
+        ("spent and forgiven", "forgive", 40, 0, 60),
+    ],
+)
+def test_a_refund_that_was_told_wrongly_leaves_everything_as_it_was(now, _case, shortfall, spent, owed, left):
+    Programme.objects.update_or_create(pk=1, defaults={"shortfall": shortfall})
+    rule(now)
+    order = factories.order(member(now), now - DAY, "100.00")
+    earning.earn(only(order), now)
+    who = order.customer_id
+    if spent:
+        ledger.redeem(who, spent, key="spent", explanation="For tea", now=now)
+    for turn in range(2):
+        refund(order, "100.00", now)
+        earning.reverse(only(order), now)
+        account = Account.objects.get()
+        assert (account.balance, account.owed, taken(order)) == (-owed, owed, 100)
+        corrected(order, "10.00" if turn else "0.00", now)
+        earning.reverse(only(order), now)
+        account = Account.objects.get()
+        assert (account.balance, account.owed, taken(order)) == (left - 10 * turn, 0, 10 * turn)
+        assert ledger.verify() == []
+        corrected(order, "0.00", now)
+        earning.reverse(only(order), now)
+    assert ledger.spendable([who], now)[who].spendable == left
+    assert Entry.objects.filter(kind="refund_reversal", points__gt=0).count() == 3
+    told = order.customer.events.named("points_given_back").order_by("pk").values_list("properties__points", flat=True)
+    assert list(told) == [100, 90, 10]
+
+
+@pytest.mark.django_db
+def test_points_of_a_lot_that_expired_come_again_for_the_time_of_grace(now):
+    Programme.objects.update_or_create(pk=1, defaults={"expiry": "months", "expiry_months": 1, "grace_days": 14})
+    rule(now)
+    order = factories.order(member(now), now - DAY, "100.00")
+    earning.earn(only(order), now)
+    refund(order, "100.00", now)
+    earning.reverse(only(order), now)
+    later = now + 90 * DAY
+
+    corrected(order, "0.00", later)
+    earning.reverse(only(order), later)
+
+    lot = Lot.objects.get(remaining__gt=0)
+    assert (lot.remaining, lot.expires_at) == (100, later + 14 * DAY)
+    assert ledger.verify() == []
+
+
+@pytest.mark.django_db
+def test_a_correction_after_a_merge_is_the_kept_customers(now):
+    rule(now)
+    merged, kept = member(now), member(now)
+    order = factories.order(merged, now - DAY, "100.00")
+    earning.earn(only(order), now)
+    refund(order, "100.00", now)
+    earning.reverse(only(order), now)
+    merging.merge(kept, merged, now)
+    order.refresh_from_db()
+
+    corrected(order, "0.00", now)
+    earning.reverse(only(order), now)
+
+    assert dict(Account.objects.values_list("pk", "balance")) == {merged.pk: 0, kept.pk: 100}
+    assert ledger.spendable([kept.pk], now)[kept.pk].spendable == 100
+    assert ledger.verify() == []
+
+
+@pytest.mark.django_db
+def test_points_that_wait_wait_again_after_a_correction(now):
+    window(14)
+    rule(now)
+    order = factories.order(member(now), now - DAY, "100.00")
+    earning.earn(only(order), now)
+    refund(order, "100.00", now)
+    earning.reverse(only(order), now)
+    corrected(order, "0.00", now)
+    earning.reverse(only(order), now)
+    assert (Lot.objects.get().state, Lot.objects.get().remaining) == ("pending", 100)
+    assert ledger.activate(now + 13 * DAY) == 1
