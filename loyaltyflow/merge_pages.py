@@ -162,13 +162,12 @@ def _compared(one: Customer, other: Customer, merged: Customer) -> list[dict[str
 
 
 def _said(customer: Customer) -> dict[str, str]:
-    month, day, year = customer.birth_month, customer.birth_day, customer.birth_year
     moments = {name: getattr(customer, name) for name in ("registered_at", "loyalty_joined_at")}
     return {
         "name": customer.name,
         "email": customer.email,
         "phone": figures.phone(customer.phone) if customer.phone else "",
-        "birthday": "-".join(f"{part:02}" for part in (year, month, day) if part),
+        "birthday": figures.birthday(customer.birth_month, customer.birth_day, customer.birth_year),
         "address": " ".join(part for part in (customer.postal_code, customer.state, customer.country) if part),
         **{name: figures.moment(at) if at else "" for name, at in moments.items()},
     }

@@ -8,6 +8,10 @@ from django.templatetags.static import static
 # Group → entries: title, icon, and the model whose list it opens, or the name of a page that is no list. Entries
 # without a page, or that the person may not see, are left out.
 MENU: dict[str, list[tuple[str, str, str]]] = {
+    "": [
+        ("Dashboard", "dashboard", "admin:index"),
+        ("Till", "point_of_sale", "till"),
+    ],
     "Customers": [
         ("Customers", "group", "store.customer"),
         ("Duplicates", "group_remove", "store.merge"),
@@ -25,28 +29,35 @@ MENU: dict[str, list[tuple[str, str, str]]] = {
     ],
     "Loyalty": [
         ("Programme", "tune", "rewards.programme"),
-        ("Points", "toll", "rewards.entry"),
+        ("Points entries", "toll", "rewards.entry"),
         ("Balances", "account_balance_wallet", "rewards.account"),
         ("Adjustments", "exposure", "rewards.adjustment"),
         ("Tiers", "military_tech", "rewards.tier"),
         ("Tier history", "swap_vert", "rewards.standing"),
-        ("Rewards & vouchers", "redeem", "rewards.discount"),
+        ("Discounts", "redeem", "rewards.discount"),
         ("Vouchers", "confirmation_number", "rewards.voucher"),
         ("Code pools", "inventory_2", "rewards.codepool"),
         ("Budgets", "savings", "rewards.budget"),
-        ("Till", "point_of_sale", "till"),
     ],
     "Settings": [
         ("Store", "store", "store.storesettings"),
         ("Event types", "category", "store.eventtype"),
         ("Blocked addresses", "block", "messaging.suppression"),
         ("API keys", "key", "loyaltyflow.apikey"),
-        ("Audit", "history", "loyaltyflow.change"),
+        ("Changes", "history", "loyaltyflow.change"),
         ("Ticks", "timer", "loyaltyflow.tickrun"),
         ("Background work", "pending_actions", "django_q.schedule"),
         ("Staff", "badge", "auth.user"),
     ],
 }
+
+
+FOLDED = {"Settings"}  # groups that are opened by a press, for what is seldom needed
+
+
+def address_of(place: str) -> str:
+    """The name of the address of an entry of the menu."""
+    return f"admin:{place.replace('.', '_')}_changelist" if "." in place else place
 
 
 def page_style(request: HttpRequest) -> str:

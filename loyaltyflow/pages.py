@@ -15,7 +15,7 @@ from analytics.links import page_of, rows_of
 from analytics.periods import CHOICES, chosen
 from loyaltyflow.demo.engagement import CLICK_RATE_OF_OPENERS, OPEN_RATE
 from loyaltyflow.models import TickRun
-from loyaltyflow.navigation import MENU
+from loyaltyflow.navigation import FOLDED, MENU, address_of
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from loyaltyflow.till_page import views as till_page
@@ -41,21 +41,19 @@ def store_name(request: HttpRequest) -> str:
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the menu, with the entries that there are and that the person may open."""
-    home = {"title": "Dashboard", "icon": "dashboard", "link": reverse("admin:index")}
     shown = {
         model._meta.label_lower for model, page in admin.site._registry.items() if page.has_view_permission(request)
     }
-    shown |= {name for name, right in PAGES.items() if request.user.has_perm(right)}
-    groups: list[dict[str, Any]] = [{"items": [home]}]
+    shown |= {"admin:index"} | {name for name, right in PAGES.items() if request.user.has_perm(right)}
+    groups: list[dict[str, Any]] = []
     for title, entries in MENU.items():
         items = [_entry(*entry) for entry in entries if entry[2] in shown]
-        groups.append({"title": title, "items": items})
+        groups.append({"title": title, "items": items, "collapsible": title in FOLDED})
     return [group for group in groups if group["items"]]
 
 
 def _entry(title: str, icon: str, place: str) -> dict[str, str]:
-    address = f"admin:{place.replace('.', '_')}_changelist" if "." in place else place
-    return {"title": title, "icon": icon, "link": reverse(address)}
+    return {"title": title, "icon": icon, "link": reverse(address_of(place))}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

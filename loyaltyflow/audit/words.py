@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.db.models import BooleanField, DateField, DateTimeField, Model
+from django.db.models import BooleanField, DateField, DateTimeField, IntegerField, Model, SmallIntegerField
 from django.urls import NoReverseMatch, reverse
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.text import capfirst
@@ -129,8 +129,8 @@ def _is_told_by_parts(label: str) -> bool:
 
 
 def _name(change: Change, names: Names) -> str:
-    """What the object was called; of one that is named by its parts only, such as a customer, what it is called now."""
-    if not _is_told_by_parts(change.model):
+    """What the object was called; of one that no column names, such as an adjustment, what it is called now."""
+    if change.name or not _is_model(change.model):
         return str(change.name)
     return names.get(apps.get_model(change.model), {}).get(change.object_id, "")
 
@@ -139,16 +139,16 @@ def _names(changes: Iterable[Change]) -> Names:
     """What the rows are called that the changes name by their numbers."""
     asked: dict[type[Model], set[Any]] = defaultdict(set)
     for change in changes:
-        if _is_told_by_parts(change.model):
+        if not change.name and _is_model(change.model):
             asked[apps.get_model(change.model)].add(change.object_id)
         for values in (change.before, change.after):
             for key, value in values.items():
                 found = _field(change.model, key)[1]
                 if found is not None and found.is_relation and value is not None:
                     asked[found.related_model].add(value)  # type: ignore[index]
-    return {
-        model: {row.pk: str(row) for row in model._default_manager.filter(pk__in=ids)} for model, ids in asked.items()
-    }
+    # With the rows that they point to: an adjustment is called after its customer.
+    found = {model: model._default_manager.filter(pk__in=ids).select_related() for model, ids in asked.items()}
+    return {model: {row.pk: str(row) for row in rows} for model, rows in found.items()}
 
 
 def _lines(change: Change, names: Names) -> list[Line]:
@@ -185,6 +185,8 @@ def _value(found: "Column | None", value: Any, names: Names) -> str:
     if isinstance(found, DateField):
         on: date | None = parse_date(str(value))
         return day(on) if on else str(value)
+    if isinstance(value, int) and isinstance(found, IntegerField) and not isinstance(found, SmallIntegerField):
+        return f"{value:,}"
     choices = dict(found.flatchoices) if found is not None and found.choices else {}
     text = " ".join(str(choices.get(value, value)).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]} …"

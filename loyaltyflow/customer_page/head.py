@@ -12,7 +12,7 @@ from analytics.links import rows_of
 from loyaltyflow.sql import compiled
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Channel, Consent, Customer, ExternalId, Order, Tagging
-from loyaltyflow.store.templatetags.figures import month_day
+from loyaltyflow.store.templatetags.figures import birthday
 from loyaltyflow.words import number
 
 CARD = "card"  # the source of an external number that is a customer's card
@@ -60,20 +60,13 @@ def who(customer: Customer, user: Any, now: datetime) -> dict[str, Any]:
     return {
         "initials": "".join(part[:1] for part in (customer.first_name, customer.last_name)).upper(),
         "lives_in": " ".join(each for each in (customer.state, customer.postal_code, customer.country) if each),
-        "born": _born(customer),
+        "born": birthday(customer.birth_month, customer.birth_day, customer.birth_year),
         "cards": [each.external_id for each in numbers if each.source == CARD],
         "numbers": [each for each in numbers if each.source != CARD],
         "tags": list(tags) if user.has_perm("store.view_tagging") else [],
         "member_since": joined if joined and joined <= now and not (left and left <= now) else None,
         "left_at": left if left and left <= now else None,
     }
-
-
-def _born(customer: Customer) -> str:
-    if not customer.birth_month or not customer.birth_day:
-        return ""
-    year = f", {customer.birth_year}" if customer.birth_year else ""
-    return f"{month_day(customer.birth_month, customer.birth_day)}{year}"
 
 
 def purchases(customer: Customer, now: datetime) -> Purchases:

@@ -17,6 +17,7 @@ from rewards.bill import rounded, smallest_coin
 SOURCE = "till page"  # the system in which the page's orders and holds have their numbers
 LINES_ALLOWED = 200
 CODES_ALLOWED = 10
+MOST = 999_999  # of a product on one line
 MOST_POINTS = 1_000_000_000
 NUMBER = re.compile(r"[A-Za-z0-9-]{8,40}")
 
@@ -45,13 +46,15 @@ class Line:
     def amount(self) -> Decimal | None:
         """Quantity times price, in whole coins; None if one of them cannot be read."""
         quantity, price = read(self.quantity, 6, 3), read(self.price, 7, 2)
-        if not quantity or price is None:
+        if self.fault or not quantity or price is None:
             return None
         return rounded(quantity * price, smallest_coin(store().currency))
 
     @property
     def fault(self) -> str:
         """What is wrong with what was typed."""
+        if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+|[0-9]{7,}([.,][0-9]*)?", self.quantity.strip()):
+            return f"“{self.quantity}” is too many, or has a comma. Type up to {MOST:,} without one, such as {MOST}."
         if not read(self.quantity, 6, 3):
             return f"“{self.quantity}” is no quantity. Type a number above 0, such as 2 or 0.750."
         if read(self.price, 7, 2) is None:

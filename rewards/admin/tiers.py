@@ -227,9 +227,9 @@ class StandingAdmin(StoreAdmin):
     def left(self, standing: Standing) -> str:
         return written.moment(standing.until) if standing.until else "now"
 
-    @display(description="its term ends", ordering="expires_at")
+    @display(description="kept until", ordering="expires_at")
     def looked_at(self, standing: Standing) -> str:
-        return written.moment(standing.expires_at) if standing.expires_at else "never"
+        return written.last_day(standing.expires_at) if standing.expires_at else "no end"
 
     def has_change_permission(self, request: HttpRequest, obj: Standing | None = None) -> bool:
         return False

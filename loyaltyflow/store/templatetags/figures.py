@@ -1,6 +1,6 @@
 """How pages write numbers, money and dates: by the store's locale, currency and time zone; – stands for undefined."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import phonenumbers
@@ -108,6 +108,23 @@ def day(value: date | None) -> str:
     local = settings.local(value).date() if isinstance(value, datetime) else value
     this_year = settings.local(present()).year
     return str(format_skeleton("MMMd" if local.year == this_year else "yMMMd", local, locale=settings.locale))
+
+
+@register.filter
+def last_day(end: datetime | None) -> str:
+    """The last day before an end: Oct 31, 2027 where the clock strikes the midnight after it; else with its time."""
+    if end is None:
+        return NONE
+    local = store().local(end)
+    is_midnight = local.time() == time.min
+    return day(local - timedelta(days=1)) if is_midnight else moment(end)
+
+
+def birthday(month: int | None, day: int | None, year: int | None = None) -> str:
+    """A birthday: Jul 16, 1987, without the year if that is not known; empty if nothing is."""
+    if not month or not day:
+        return ""
+    return f"{month_day(month, day)}{f', {year}' if year else ''}"
 
 
 def month_day(month: int, day: int) -> str:

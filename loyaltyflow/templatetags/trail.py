@@ -1,0 +1,43 @@
+"""Where one is, in the words of the menu: a thing has one name in the menu, in the trail and in the window's title."""
+
+from functools import cache
+from typing import Any
+
+from django import template
+from django.urls import reverse
+
+from ..navigation import MENU, address_of
+
+register = template.Library()
+
+
+@register.filter
+def in_menu(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The trail's parts, called as in the menu; the first one is the group in which the list stands, and no link."""
+    named = _names()
+    found = [named.get(str(part["link"])) for part in parts if part.get("link")]
+    group = next((each[0] for each in found if each), "")
+    if not group:
+        return parts
+    lists = [{**part, "title": each[1]} if (each := named.get(str(part.get("link")))) else part for part in parts[1:]]
+    return [{"title": group, "link": ""}, *lists]
+
+
+@register.filter
+def name_in_menu(opts: Any) -> str:
+    """What the menu calls the list of the model; its own name where it has no entry."""
+    return next(
+        (title for entries in MENU.values() for title, _icon, place in entries if place == opts.label_lower),
+        str(opts.verbose_name_plural).capitalize(),
+    )
+
+
+@cache
+def _names() -> dict[str, tuple[str, str]]:
+    """Address of a list → its group and its name in the menu."""
+    return {
+        reverse(address_of(place)): (group, title)
+        for group, entries in MENU.items()
+        for title, _icon, place in entries
+        if "." in place
+    }
