@@ -14,7 +14,11 @@ LISTS = [(title, place) for entries in MENU.values() for title, _icon, place in 
 @pytest.mark.parametrize("title,place", LISTS, ids=[place for _title, place in LISTS])
 def test_a_list_is_called_as_in_the_menu(title, place, admin_client):
     page = admin_client.get(reverse(address_of(place)), follow=True).content.decode()
-    assert re.search(r"<h1>\s*([^<]*?)\s*</h1>", page)[1].replace("&amp;", "&") in (title, "Loyalty programme", "My store")
+    assert re.search(r"<h1>\s*([^<]*?)\s*</h1>", page)[1].replace("&amp;", "&") in (
+        title,
+        "Loyalty programme",
+        "My store",
+    )
     assert "results" not in page.split('class="lf-crumbs"')[1].split("</div>")[0]
 
 
