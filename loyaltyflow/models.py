@@ -3,6 +3,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -108,9 +109,12 @@ class Answer(models.Model):
 
 
 class Guesses(models.Model):
-    """How many codes that nobody knows a key, or one of its customers (none: all together), has sent lately."""
+    """How many codes that nobody knows a key or person, or a customer with them (none: all), has tried lately."""
 
-    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="guesses", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, null=True, related_name="guesses", db_index=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+", db_index=False
+    )
     customer = models.BigIntegerField(null=True)
     since = models.DateTimeField(help_text="When the count began.")
     count = models.PositiveIntegerField()
@@ -118,8 +122,11 @@ class Guesses(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["api_key", "customer"], name="one_count_per_key_and_customer", nulls_distinct=False
-            )
+                fields=["api_key", "user", "customer"], name="one_count_per_sender_and_customer", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(api_key__isnull=True) ^ Q(user__isnull=True), name="codes_are_tried_by_a_key_or_a_person"
+            ),
         ]
 
     def __str__(self) -> str:

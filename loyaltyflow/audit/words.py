@@ -147,8 +147,8 @@ def _names(changes: Iterable[Change]) -> Names:
                 if found is not None and found.is_relation and value is not None:
                     asked[found.related_model].add(value)  # type: ignore[index]
     # With the rows that they point to: an adjustment is called after its customer.
-    found = {model: model._default_manager.filter(pk__in=ids).select_related() for model, ids in asked.items()}
-    return {model: {row.pk: str(row) for row in rows} for model, rows in found.items()}
+    rows = {model: model._default_manager.filter(pk__in=ids).select_related() for model, ids in asked.items()}
+    return {model: {row.pk: str(row) for row in those} for model, those in rows.items()}
 
 
 def _lines(change: Change, names: Names) -> list[Line]:

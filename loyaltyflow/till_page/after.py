@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
+
 from loyaltyflow.store.models import Customer, Product
 from rewards.bill import Refusal
 
@@ -38,6 +40,7 @@ class Press:
     form: Any
     place: Place
     now: datetime
+    by: AbstractBaseUser
 
 
 def refused_as(where: str, refusal: Refusal) -> Said:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from loyaltyflow import guesses
 from loyaltyflow.again import again
 from loyaltyflow.store.models import Customer, Product
 from loyaltyflow.store.templatetags.figures import clock, count
@@ -20,15 +21,26 @@ from .sale import SOURCE, Line, Sale, new
 FOUND = 6
 STEP = 100
 SHORTEST = 2  # signs, before products are looked for by name
+TOO_MANY = "Too many codes were tried that nobody knows"
 PHONE = 7  # digits of a phone number at least
 
 
 def press(sale: Sale, name: str, pressed: Press) -> After:
     """The sale after the press of that name; as it was, if there is no such press or it is refused."""
+    sale = _without_guesses(sale, pressed)
     try:
         return PRESSES.get(name, _count)(sale, pressed)
     except Refused as refused:
         return After(sale, refused_as("bill", refused.refusal))
+
+
+def _without_guesses(sale: Sale, pressed: Press) -> Sale:
+    """The sale without codes that nobody knows: the page puts none on it, so they were sent to find a good one."""
+    known = {code for code in sale.codes if _voucher(code) is not None}
+    if len(known) < len(sale.codes):
+        guesses.count(pressed.by, sale.customer, len(sale.codes) - len(known), pressed.now)
+    is_waiting = sale.codes and guesses.seconds_to_wait(pressed.by, sale.customer, pressed.now)
+    return sale.with_(codes=() if is_waiting else tuple(code for code in sale.codes if code in known))
 
 
 def _count(sale: Sale, pressed: Press) -> After:
@@ -46,11 +58,16 @@ def _scan(sale: Sale, pressed: Press) -> After:
         return _chosen(sale, known[0]) if len(known) == 1 else After(sale, customers=known)
     if product := Product.objects.filter(sku=text).first():
         return After(_added(sale, product))
-    if _voucher(text) is not None:
+    seconds = guesses.seconds_to_wait(pressed.by, sale.customer, pressed.now)
+    if not seconds and _voucher(text) is not None:
         return _with_code(sale, text, pressed)
     found = _products(text)
     if found:
         return After(sale, products=found)
+    if seconds:
+        return After(sale, Said("scan", TOO_MANY, guesses.wait(seconds)))
+    if codes.key(text):  # it could have been a code
+        guesses.count(pressed.by, None, 1, pressed.now)
     why = "It is no card, phone number, e-mail address, product or voucher code that we know. Nothing was changed."
     return After(sale, Said("scan", f"“{text}” was not found", why))
 
@@ -124,9 +141,12 @@ def _with_code(sale: Sale, typed: str, pressed: Press) -> After:
     """The sale with the code, if it can be used on this bill; else as it was, and why."""
     if not typed:
         return After(sale)
+    if seconds := guesses.seconds_to_wait(pressed.by, sale.customer, pressed.now):
+        return After(sale, Said("code", TOO_MANY, guesses.wait(seconds)))
     try:
         code = Voucher.read(typed).code
     except Refused as refused:
+        guesses.count(pressed.by, sale.customer, 1, pressed.now)
         return After(sale, refused_as("code", refused.refusal))
     if code in sale.codes:
         return After(sale)

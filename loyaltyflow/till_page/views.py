@@ -34,7 +34,8 @@ def till(request: HttpRequest) -> HttpResponse:
         sale = new(now, customer=int(who) if who.isdecimal() and len(who) < NUMBER else None)
         return _page(request, context(After(sale), place, now))
     name, _, value = request.POST.get("do", "").partition(":")
-    after = press(sent(request.POST, now), name, Press(value, request.POST, place, now))
+    assert request.user.is_authenticated  # the admin asks for that
+    after = press(sent(request.POST, now), name, Press(value, request.POST, place, now, request.user))
     about = context(after, place, now)
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "pages/till/sale.html", about)

@@ -107,8 +107,8 @@ def about(case, known, chance):
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_answer_is_as_it_is_described(operation, known, one_connection, monkeypatch):
     cases = (THOROUGH if settings().max_examples >= 100 else CASES) // len(OPERATIONS) + 1
-    monkeypatch.setattr("loyaltyflow.api.till.guesses.ALLOWED_FOR_KEY", 100_000)
-    monkeypatch.setattr("loyaltyflow.api.till.guesses.ALLOWED_FOR_CUSTOMER", 100_000)
+    monkeypatch.setattr("loyaltyflow.guesses.ALLOWED", 100_000)
+    monkeypatch.setattr("loyaltyflow.guesses.ALLOWED_FOR_CUSTOMER", 100_000)
     method, path = operation.split(" ")
     key = ApiKey.issue("Fuzzer", ApiKey.Scope.values)[1]
     chance = Random(operation)

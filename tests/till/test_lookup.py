@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from loyaltyflow.api.till import guesses
+from loyaltyflow import guesses
 from loyaltyflow.models import Answer, Guesses
 from loyaltyflow.store.models import ExternalId
 from rewards.models import Account, AdjustmentReason, Entry, Tier

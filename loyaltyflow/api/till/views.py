@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from loyaltyflow.api.body import Body, BodyParser
 from loyaltyflow.api.errors import SeveralFound, invalid
 from loyaltyflow.api.once import Reply, key_of, once
+from loyaltyflow.guesses import count
 from loyaltyflow.models import ApiKey
 from rewards import till
 from rewards.adjustments import AdjustmentReason, adjust
@@ -79,7 +80,7 @@ class TillView(APIView):
     def _count_guesses(self, said: Said, refusals: list[dict[str, Any]], now: datetime) -> None:
         unknown = [each for each in refusals if each["reason"] == Reason.NOT_FOUND and each["code"] in self.codes(said)]
         if unknown:
-            guesses.count(self.key, said.get("customer"), len(unknown), now)
+            count(self.key, said.get("customer"), len(unknown), now)
 
     def ask(self, said: Said, now: datetime) -> till.Ask:
         """The bill and what is wanted for it."""
