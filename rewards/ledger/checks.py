@@ -1,6 +1,5 @@
 """What must be true of the whole ledger. Each check is one SELECT of what is wrong, a sentence a row."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -191,8 +190,3 @@ CHECKS: list[Check] = [
     DISCOUNTS_COUNTED,
     NOTICED,
 ]
-
-
-def also(checks: Iterable[Check]) -> None:
-    """Prove these with the ledger, too; called once, where they are defined."""
-    CHECKS.extend(check for check in checks if check not in CHECKS)
