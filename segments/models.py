@@ -141,9 +141,14 @@ class Segment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_static(self) -> bool:
+        """Whether it is filled by hand, import or workflow, and asks no conditions."""
+        return self.kind == self.Kind.STATIC
+
     def must_be_static(self) -> None:
         """Raise ValidationError if it fills itself by its conditions."""
-        if self.kind != self.Kind.STATIC:
+        if not self.is_static:
             raise ValidationError(
                 f"“{self}” is kept up to date by its conditions. Choose a segment that is filled by hand, or add one."
             )
@@ -201,23 +206,23 @@ class Segment(models.Model):
 
     def holds_everybody(self) -> bool:
         """Whether it has groups without conditions where conditions should be, so that nobody would be left out."""
-        return self.kind == self.Kind.DYNAMIC and self.root is not None and by_itself(self.root) is True
+        return not self.is_static and self.root is not None and by_itself(self.root) is True
 
     def summary(self) -> str:
         """Who is in it, in words."""
-        if self.kind == self.Kind.STATIC:
+        if self.is_static:
             return "Customers who were put in by hand, import or workflow."
         return f"Customers who {self.root.summary()}." if self.root else "Nobody yet: it has no conditions."
 
     def matching(self, now: datetime) -> models.QuerySet[Customer]:
         """Customers who belong in it at `now`, by its conditions; for a static segment, those who are in."""
-        if self.kind == self.Kind.STATIC:
+        if self.is_static:
             return Customer.objects.filter(Exists(self.memberships.at(now).filter(customer=OuterRef("pk"))))
         return Customer.objects.filter(self.root.q(now)) if self.root else Customer.objects.none()
 
     def matching_of_all(self, now: datetime) -> models.QuerySet[Customer]:
         """The same customers as `matching`, found quickest when nobody is left out."""
-        if self.kind == self.Kind.STATIC or not self.root:
+        if self.is_static or not self.root:
             return self.matching(now)
         return Customer.objects.filter(self.root.q_of_everybody(now))
 

@@ -133,7 +133,7 @@ def activate(segments: SegmentQuerySet, now: datetime) -> int:
     with transaction.atomic():
         asleep = segments.shown().filter(is_active=False).select_for_update(no_key=True).with_trees()
         Segment.objects.filter(pk__any=[each.pk for each in asleep]).update(is_active=True)
-        for each in _in_order([each for each in asleep if each.kind == Segment.Kind.DYNAMIC]):
+        for each in _in_order([each for each in asleep if not each.is_static]):
             _build(each, now)
         _ask_again({each.pk for each in asleep})
     return len(asleep)

@@ -36,7 +36,7 @@ def paths(segments: ModelAdmin) -> list[URLPattern]:
 
     def at(address: str, view: View, name: str, may: str) -> URLPattern:
         def answered(page: ModelAdmin, request: HttpRequest, segment: Segment, **more: Any) -> HttpResponseBase:
-            if segment.kind == Segment.Kind.STATIC:
+            if segment.is_static:
                 raise Http404("This segment is filled by hand: it has no conditions.")
             return shown(view, SegmentTree(page, request, segment), **more)
 

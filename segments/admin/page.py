@@ -49,7 +49,7 @@ def show(
         "state": states.state_of(segment),
         "sentence": sentence(segment),
         "conditions": conditions_of(segment),
-        "is_static": segment.kind == Segment.Kind.STATIC,
+        "is_static": segment.is_static,
         "may_change": segments.has_change_permission(request),
         "may_delete": segments.has_delete_permission(request),
         "may_see": may_see,
@@ -67,7 +67,7 @@ def show(
     }
     if may_see:
         context |= members.listed(request, segment) | _why(request, segment, moment)
-        if segment.kind == Segment.Kind.STATIC:
+        if segment.is_static:
             context |= members.candidates(request, segment)
     return TemplateResponse(
         request, "admin/segments/segment/page.html", context, status=409 if form and form.non_field_errors() else 200
@@ -85,8 +85,8 @@ def _would_hold(segment: Segment, now: datetime) -> Count | None:
 
 def sentence(segment: Segment) -> SafeString:
     """Who is in it, in words, with what staff chose in bold."""
-    if segment.kind == Segment.Kind.STATIC or segment.root is None or _is_bare(segment):
-        return words.drawn(segment.summary() if segment.kind == Segment.Kind.STATIC else "It has no conditions yet.")
+    if segment.is_static or segment.root is None or _is_bare(segment):
+        return words.drawn(segment.summary() if segment.is_static else "It has no conditions yet.")
     return words.drawn(f"Customers who {segment.root.phrase()}.")
 
 
@@ -144,7 +144,7 @@ def _why(request: HttpRequest, segment: Segment, moment: datetime) -> dict[str, 
         about |= answers(segment, why)
         about["stay"] = segment.memberships.at(moment).filter(customer=who).first()
         about["turned"] = turned(segment.root, who, moment) if segment.root and not segment.archived_at else ""
-        about["put_by"] = _put_by(segment, who) if segment.kind == Segment.Kind.STATIC else ""
+        about["put_by"] = _put_by(segment, who) if segment.is_static else ""
     return about
 
 

@@ -142,13 +142,13 @@ class SegmentAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         """Give a new dynamic segment its top group, to which staff add conditions."""
-        if obj.kind == Segment.Kind.DYNAMIC and obj.root is None:
+        if not obj.is_static and obj.root is None:
             obj.root = AllOf.objects.create()
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: HttpRequest, obj: Segment, post_url_continue: str | None = None) -> HttpResponse:
         """To where the new segment is filled: its conditions, or its page on which customers are put in."""
-        if obj.kind == Segment.Kind.STATIC:
+        if obj.is_static:
             messages.success(request, f"“{obj}” was added. Put customers into it here, or with a file or a workflow.")
             return HttpResponseRedirect(reverse("admin:segments_segment_change", args=[obj.pk]))
         messages.success(request, f"“{obj}” was added. Say who belongs in it, then activate it.")

@@ -44,7 +44,7 @@ ARCHIVED = State("Archived", "inventory_2")
 def state_of(segment: Segment) -> State:
     if segment.archived_at:
         return ARCHIVED
-    if segment.kind == Segment.Kind.STATIC:
+    if segment.is_static:
         return BY_HAND
     return ACTIVE if segment.is_active else OFF
 
@@ -144,9 +144,7 @@ def _archive(request: HttpRequest, segment: Segment) -> None:
 
 def _bring_back(request: HttpRequest, segment: Segment) -> None:
     if segment.bring_back():
-        more = (
-            "" if segment.kind == Segment.Kind.STATIC else " It is off: activate it when it should be kept up to date."
-        )
+        more = "" if segment.is_static else " It is off: activate it when it should be kept up to date."
         messages.success(request, f"“{segment}” is back.{more}")
 
 

@@ -172,7 +172,7 @@ def hold(segment: Segment) -> Segment:
     found = Segment.objects.select_for_update(no_key=True, of=("self",)).filter(pk=segment.pk).with_trees("draft")
     if not found:
         raise ValidationError(f"“{segment}” is not there any more.")
-    if found[0].kind == Segment.Kind.STATIC:
+    if found[0].is_static:
         raise ValidationError(f"“{segment}” is filled by hand, import or workflow. It has no conditions.")
     return found[0]
 

@@ -35,7 +35,7 @@ class Document:
 
     def grown(self) -> Condition | None:
         """Its conditions, checked but not saved; a group, so that others can be added; raises Refused."""
-        if self.segment.kind == Segment.Kind.STATIC:
+        if self.segment.is_static:
             return None
         try:
             root = AllOf() if self.conditions is None else grown(self.conditions)
@@ -65,7 +65,7 @@ def plain(segment: Segment) -> Plain:
     said: Plain = {"name": segment.name}
     if segment.description:
         said["description"] = segment.description.replace("\r\n", "\n")
-    if segment.kind == Segment.Kind.STATIC:
+    if segment.is_static:
         return said | {"kind": str(Segment.Kind.STATIC)}
     return said | {"conditions": dumped(segment.root)} if segment.root else said
 
@@ -154,7 +154,7 @@ def _wrong(segment: Segment, said: Plain) -> Iterator[Fault]:
                 yield Fault((name,), " ".join(reasons))
     if segment.name != segment.name.strip():
         yield Fault(("name",), "expected no space at either end of the name.")
-    if segment.kind == Segment.Kind.STATIC and said.get("conditions") is not None:
+    if segment.is_static and said.get("conditions") is not None:
         yield Fault(("conditions",), "a static segment is filled by hand and has none. Leave them or its kind out.")
 
 

@@ -31,7 +31,7 @@ class OnSegmentEntered(Node):
         return f"When someone enters the segment “{self.segment}”"
 
     def problems(self) -> list[str]:
-        if self.segment.kind == Segment.Kind.DYNAMIC and not self.segment.is_active:
+        if not self.segment.is_static and not self.segment.is_active:
             sentence = f"“{self}” starts with the segment “{self.segment}”, which is not active. Activate the segment."
             return [*super().problems(), sentence]
         return super().problems()
