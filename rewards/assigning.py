@@ -105,10 +105,14 @@ def _give(wishes: list[Wish], discount: Discount, now: datetime, workflow: int |
     if not discount.can_be_given(now):
         return Assigned(0, {wish.origin: WhyNone.OFF for wish in wishes})
     asked = {wish.origin for wish in wishes}
+    # Vouchers before budgets, as everywhere: who holds one of them may be about to ask for the budget.
+    free = _free(discount, len(wishes), now)
+    if discount.supersedes and workflow is not None:
+        _hold_former(wishes, workflow)
     wishes = _within_budget(wishes, discount, now)
     unpaid = dict.fromkeys(asked - {wish.origin for wish in wishes}, WhyNone.BUDGET)
     common = {"workflow": workflow, "now": now, "expires_at": last_instant(discount, now), "discount": discount.pk}
-    given = _hand_out(wishes, discount, common)
+    given = _written(HAND_OUT, free, wishes[: len(free)], common) if free and wishes else {}
     if discount.makes_codes:
         given |= _make([wish for wish in wishes if wish.origin not in given], discount, common)
     with connection.cursor() as cursor:
@@ -144,10 +148,10 @@ def last_instant(discount: Discount, now: datetime) -> datetime | None:
     return min(ends, default=None)
 
 
-def _hand_out(wishes: list[Wish], discount: Discount, common: dict[str, Any]) -> dict[str, int]:
-    """Origin → voucher, for as many wishes as there are free codes."""
-    free = _free(discount, len(wishes), common["now"])
-    return _written(HAND_OUT, free, wishes[: len(free)], common) if free else {}
+def _hold_former(wishes: list[Wish], workflow: int) -> None:
+    """Keep from others what the workflow gave these customers before, and what may be replaced now."""
+    former = Voucher.objects.filter(customer__any=[wish.customer for wish in wishes], workflow=workflow)
+    list(former.filter(state=Voucher.State.ISSUED).order_by("pk").select_for_update().values_list("pk", flat=True))
 
 
 def _free(discount: Discount, count: int, now: datetime) -> list[int]:
@@ -178,7 +182,7 @@ def _make(wishes: list[Wish], discount: Discount, common: dict[str, Any]) -> dic
 
 def _written(sql: str, found: Sequence[Any], wishes: Sequence[Wish], common: dict[str, Any]) -> dict[str, int]:
     columns = {
-        "codes": list(found),
+        "codes": list(found[: len(wishes)]),
         "origins": [wish.origin for wish in wishes],
         "customers": [wish.customer for wish in wishes],
         "orders": [wish.order for wish in wishes],
