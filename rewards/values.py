@@ -8,6 +8,7 @@ from django.db.models import BigIntegerField, Exists, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
+from loyaltyflow.store.clock import store_read_once
 from loyaltyflow.store.models import StoreSettings
 from loyaltyflow.store.templatetags import figures
 from messaging.models import Message
@@ -91,8 +92,8 @@ class TierValues(Values):
 
     def for_customers(self, ids: Sequence[int], now: datetime) -> Known:
         pages = [(each.threshold, each.content_url) for each in Tier.objects.exclude(content_url="")]
-        store = StoreSettings.load()
-        return {pk: _standing(each, pages, store) for pk, each in progress(ids, now).items()}
+        with store_read_once() as store:
+            return {pk: _standing(each, pages, store) for pk, each in progress(ids, now).items()}
 
 
 def _standing(found: Progress, pages: list[tuple[Decimal, str]], store: StoreSettings) -> dict[str, str]:

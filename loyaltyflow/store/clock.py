@@ -19,6 +19,17 @@ def store() -> StoreSettings:
     return _current.get() or StoreSettings.load()
 
 
+@contextmanager
+def store_read_once() -> Iterator[StoreSettings]:
+    """The store's settings, which are read no more within the block, also outside of a request."""
+    settings = store()
+    before = _current.set(settings)
+    try:
+        yield settings
+    finally:
+        _current.reset(before)
+
+
 def present() -> datetime:
     """The moment at which what is written is read: now, unless it is written as of another one."""
     return _present.get() or timezone.now()

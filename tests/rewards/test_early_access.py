@@ -4,6 +4,8 @@ from datetime import UTC, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from rewards import standings, till
 from rewards.bill import Reason
@@ -157,3 +159,21 @@ def test_who_may_use_a_discount_and_from_when(now):
     assert open_then(silver, at - timedelta(microseconds=1)) == []
     assert open_then(silver, at) == ["Sale"]
     assert open_then(None, at) == ["Sale"]
+
+
+def test_what_messages_say_of_tiers_takes_the_same_statements_for_many_customers_as_for_a_few(now):
+    tiers()
+    silver = Tier.objects.get(name="Silver")
+
+    def statements(size):
+        who = [member(now) for _ in range(size)]
+        for each in who:
+            earn(each, 260, now)
+            stand(each, silver, now)
+        with CaptureQueriesContext(connection) as captured:
+            known = TierValues().for_customers([each.pk for each in who], now)
+        assert [each["missing"] for each in known.values()] == ["240 pts"] * size
+        return len(captured)
+
+    statements(1)  # the settings are there from now on
+    assert statements(2) == statements(40)
