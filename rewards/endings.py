@@ -1,7 +1,7 @@
 """How vouchers end without being used: revoked by staff, replaced by newer ones, or because their time is over."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -60,22 +60,22 @@ told AS (
 )
 SELECT count(*) FROM ended
 """
-# Who was given a voucher for a shorter time than that is not told so long before its end.
+# Who was given a voucher for a shorter time than that is not told so long before its end, and it is not read again.
 WARN = """
 WITH due AS (
-    SELECT v.id, min(notice.days) AS days
-    FROM rewards_voucher v CROSS JOIN unnest(%(days)s::int[]) AS notice (days)
-    WHERE v.state = 'issued' AND v.customer_id IS NOT NULL AND v.expires_at > %(now)s
-        AND v.expires_at <= %(now)s + make_interval(days => %(longest)s)
-        AND v.expires_at <= %(now)s + make_interval(days => notice.days)
-        AND v.assigned_at < v.expires_at - make_interval(days => notice.days)
-        AND (v.told_days IS NULL OR notice.days < v.told_days)
-    GROUP BY v.id
+    SELECT id, CASE WHEN expires_at <= %(sooner)s THEN %(few)s ELSE %(many)s END AS days FROM rewards_voucher
+    WHERE state = 'issued' AND customer_id IS NOT NULL AND told_days IS NULL
+        AND expires_at > %(now)s AND expires_at <= %(later)s
+    UNION ALL
+    SELECT id, %(few)s FROM rewards_voucher
+    WHERE state = 'issued' AND customer_id IS NOT NULL AND told_days > %(few)s
+        AND expires_at > %(now)s AND expires_at <= %(sooner)s
 ),
-warned AS (
+seen AS (
     UPDATE rewards_voucher v SET told_days = due.days FROM due WHERE v.id = due.id AND v.state = 'issued'
-    RETURNING v.id, v.customer_id, v.discount_id, v.expires_at, due.days
+    RETURNING v.id, v.customer_id, v.discount_id, v.expires_at, v.assigned_at, due.days
 ),
+warned AS (SELECT * FROM seen WHERE assigned_at < expires_at - make_interval(days => days)),
 told AS (
     INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
     SELECT 'voucher_expiring', customer_id, expires_at - make_interval(days => days), 'rewards',
@@ -106,8 +106,10 @@ def supersede(newer: Sequence[int], now: datetime) -> int:
 
 def expire(now: datetime) -> dict[str, int]:
     """How many vouchers came to their end, and how many customers are told that one is about to."""
+    many, few = NOTICES
+    later, sooner = now + timedelta(days=many), now + timedelta(days=few)
     expired = _count(EXPIRE, now=now)
-    return {"expired": expired, "expiring": _count(WARN, now=now, days=list(NOTICES), longest=max(NOTICES))}
+    return {"expired": expired, "expiring": _count(WARN, now=now, many=many, few=few, later=later, sooner=sooner)}
 
 
 def _count(sql: str, **values: Any) -> int:

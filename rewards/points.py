@@ -208,6 +208,15 @@ class Lot(models.Model):
                 name="lot_that_expires",
                 condition=Q(remaining__gt=0, expires_at__isnull=False),
             ),
+            # Nobody was warned of these, or only long before: a tick reads no more than what is due newly.
+            models.Index(
+                fields=["expires_at"],
+                name="lot_to_warn_of",
+                condition=Q(remaining__gt=0, days_warned__isnull=True, expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["expires_at"], name="lot_to_warn_of_again", condition=Q(remaining__gt=0, days_warned__gt=7)
+            ),
         ]
 
     def __str__(self) -> str:

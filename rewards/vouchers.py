@@ -203,6 +203,17 @@ class Voucher(models.Model):
             models.Index(fields=["order"], name="voucher_by_order", condition=Q(order__isnull=False)),
             models.Index(fields=["superseded_by"], name="voucher_by_newer", condition=Q(superseded_by__isnull=False)),
             models.Index(fields=["expires_at"], name="voucher_that_ends", condition=Q(state="issued")),
+            # Nobody was told of their end, or only days before: a tick reads no more than what is due newly.
+            models.Index(
+                fields=["expires_at"],
+                name="voucher_to_warn_of",
+                condition=Q(state="issued", customer__isnull=False, told_days__isnull=True, expires_at__isnull=False),
+            ),
+            models.Index(
+                fields=["expires_at"],
+                name="voucher_to_warn_of_again",
+                condition=Q(state="issued", customer__isnull=False, told_days__gt=1),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 
 from loyaltyflow.store.models import FeedReader
 
@@ -13,7 +12,7 @@ from ..expiry import LAST_PURCHASE, Policy, some_months_after
 from ..points import Entry, Lot, LotQuerySet
 from .accounts import lock, owing
 from .credits import recover
-from .moves import MOVED, TOLD
+from .moves import MOVED, REDATED, TOLD
 
 ACTIVATE = """
 WITH due AS (
@@ -53,12 +52,15 @@ SELECT count(*) FROM made
 
 # Purchases keep points alive whose expiry says so.
 PROLONG = """
-UPDATE rewards_lot AS lot SET expires_at = fresh.expires_at, days_warned = NULL
-FROM (
-    SELECT lot.entry_id, {expires} AS expires_at FROM rewards_lot AS lot
-    WHERE lot.customer_id = ANY(%(customers)s) AND lot.remaining > 0 AND lot.idle_months IS NOT NULL
-) AS fresh
-WHERE lot.entry_id = fresh.entry_id AND fresh.expires_at > lot.expires_at
+WITH redated AS (
+    UPDATE rewards_lot AS lot SET expires_at = fresh.expires_at, days_warned = NULL
+    FROM (
+        SELECT lot.entry_id, {expires} AS expires_at FROM rewards_lot AS lot
+        WHERE lot.customer_id = ANY(%(customers)s) AND lot.remaining > 0 AND lot.idle_months IS NOT NULL
+    ) AS fresh
+    WHERE lot.entry_id = fresh.entry_id AND fresh.expires_at > lot.expires_at
+    RETURNING lot.customer_id, lot.remaining
+),
 """
 
 # Each lot is warned of twice, or once if it lives less than a month.
@@ -122,8 +124,9 @@ def prolong(now: datetime) -> int:
         purchase = LAST_PURCHASE.format(customer="lot.customer_id")
         expires = some_months_after(f"greatest(lot.earned_at, {purchase})", "lot.idle_months", policy.programme)
         with connection.cursor() as cursor:
-            cursor.execute(PROLONG.format(expires=expires), {**policy.parameters, "customers": customers, "now": now})
-            return int(cursor.rowcount)
+            known = {**policy.parameters, "customers": customers, "now": now}
+            cursor.execute(PROLONG.format(expires=expires) + REDATED, known)
+            return int(cursor.fetchone()[0])
 
 
 @transaction.atomic(savepoint=False)
@@ -131,9 +134,11 @@ def warn(now: datetime) -> int:
     """How many warnings were told of, of lots that expire within 30 days or 7."""
     many, few = WARN_DAYS
     later, sooner = now + timedelta(days=many), now + timedelta(days=few)
-    due = Lot.objects.filter(remaining__gt=0, expires_at__gt=now, expires_at__lte=later)
-    unwarned = due.filter(Q(days_warned=None) | Q(days_warned__gt=few, expires_at__lte=sooner))
-    known: dict[str, Any] = {"customers": _locked(unwarned, None), "now": now, "later": later, "sooner": sooner}
+    # As two indexes have them: nothing is read but what is due newly.
+    unwarned = Lot.objects.filter(remaining__gt=0, expires_at__gt=now, expires_at__lte=later, days_warned=None)
+    once = Lot.objects.filter(remaining__gt=0, expires_at__gt=now, expires_at__lte=sooner, days_warned__gt=few)
+    customers = lock(each for lots in (unwarned, once) for each in lots.values_list("customer", flat=True))
+    known: dict[str, Any] = {"customers": customers, "now": now, "later": later, "sooner": sooner}
     with connection.cursor() as cursor:
         cursor.execute(WARN, {**known, "many": many, "few": few})
         return int(cursor.rowcount)

@@ -33,6 +33,19 @@ accounts AS (
 )
 """
 
+# The event of customers whose points expire at another time than before: the lots in `redated`.
+REDATED = """
+told AS (
+    INSERT INTO store_event (name, customer_id, occurred_at, key, properties)
+    SELECT 'points_redated', customer_id, %(now)s,
+        'points_redated:' || customer_id || ':' || extract(epoch FROM %(now)s::timestamptz),
+        jsonb_build_object('points', sum(remaining))
+    FROM redated GROUP BY customer_id
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM redated
+"""
+
 # The event of each new entry in `made`.
 TOLD = """
 told AS (

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from ..expiry import Policy
 from ..points import Lot
 from .accounts import lock
+from .moves import REDATED
 
 # No points expire before the time of grace is over, however the programme would have dated them.
 FRESH = """
@@ -24,9 +25,12 @@ SELECT count(*), count(DISTINCT customer_id),
     coalesce(sum(remaining) FILTER (WHERE after IS NULL), 0)::bigint
 FROM fresh WHERE after IS DISTINCT FROM before
 """
-REDATE = """
-UPDATE rewards_lot AS lot SET expires_at = fresh.after, idle_months = {idle_months}, days_warned = NULL
-FROM fresh WHERE lot.entry_id = fresh.entry_id AND fresh.after IS DISTINCT FROM fresh.before
+REDATE = """,
+redated AS (
+    UPDATE rewards_lot AS lot SET expires_at = fresh.after, idle_months = {idle_months}, days_warned = NULL
+    FROM fresh WHERE lot.entry_id = fresh.entry_id AND fresh.after IS DISTINCT FROM fresh.before
+    RETURNING lot.customer_id, lot.remaining
+),
 """
 
 
@@ -53,5 +57,5 @@ def redate(now: datetime, is_only_preview: bool) -> Redated:
         cursor.execute(fresh + PREVIEW, known)
         changed = Redated(*cursor.fetchone())
         if not is_only_preview:
-            cursor.execute(fresh + REDATE.format(idle_months=policy.idle_months), known)
+            cursor.execute(fresh + REDATE.format(idle_months=policy.idle_months) + REDATED, known)
     return changed

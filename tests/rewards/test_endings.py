@@ -96,6 +96,33 @@ def test_what_is_announced_when_it_is_late(now, _case, given, days):
     assert [properties["days"] for _, _, properties in told("voucher_expiring")] == days
 
 
+def test_a_tick_reads_only_vouchers_that_are_newly_due_to_be_announced(now):
+    """10,000 vouchers that end within a week, of all of which their customers know, or knew when they got them."""
+    of, who = discount(), factories.customer()
+    Voucher.objects.bulk_create(
+        Voucher(
+            code=f"MANY{number}",
+            discount=of,
+            customer=who,
+            assigned_at=now - DAY,
+            expires_at=now + (2 + number % 4) * DAY,
+            told_days=7 if number % 2 else None,
+        )
+        for number in range(10_000)
+    )
+    assert endings.expire(now) == {"expired": 0, "expiring": 0}
+    assert not Voucher.objects.filter(told_days=None).exists()
+    voucher("NEW", customer=who, assigned_at=now - 9 * DAY, expires_at=now + 3 * DAY)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE rewards_voucher")
+        with CaptureQueriesContext(connection) as captured:
+            assert endings.expire(now)["expiring"] == 1
+        cursor.execute(f"EXPLAIN {captured[-1]['sql']}")
+        plan = " ".join(line for (line,) in cursor.fetchall())
+    assert "voucher_to_warn_of " in plan and "voucher_to_warn_of_again " in plan
+    assert "Seq Scan on rewards_voucher " not in plan
+
+
 def test_the_number_of_statements_does_not_depend_on_how_many_end(now):
     counts = []
     for people in (2, 20):

@@ -98,6 +98,39 @@ def test_a_warning_30_days_before_and_another_7_days_before(now):
     ]
 
 
+MANY_LOTS = """
+WITH entries AS (
+    INSERT INTO rewards_entry (customer_id, kind, points, occurred_at, key, explanation)
+    SELECT %(customer)s, 'earn', 1, %(now)s, 'many:' || number, 'Many' FROM generate_series(1, 10000) AS number
+    RETURNING id
+)
+INSERT INTO rewards_lot
+    (entry_id, customer_id, points, remaining, state, earned_at, available_at, expires_at, days_warned)
+SELECT id, %(customer)s, 1, 1, 'active', %(now)s, %(now)s, %(now)s + make_interval(days => (10 + id %% 10)::int), 30
+FROM entries
+"""
+
+
+def test_a_tick_reads_only_what_is_newly_due_to_be_warned_of(now):
+    """10,000 lots that expire within 30 days, of all of which their customer was told."""
+    who, other = factories.customer(), factories.customer()
+    give(other, 10, "gift", now, expires_at=now + 5 * DAY)
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_LOTS, {"customer": who.pk, "now": now})
+        cursor.execute("ANALYZE rewards_lot")
+        with CaptureQueriesContext(connection) as captured:
+            assert ledger.warn(now) == 1
+        read = [each["sql"] for each in captured if each["sql"].startswith("SELECT") and "days_warned" in each["sql"]]
+        plans = []
+        for sql in read:
+            cursor.execute(f"EXPLAIN {sql}")
+            plans.append(" ".join(line for (line,) in cursor.fetchall()))
+    assert [("using lot_to_warn_of " in plan, "using lot_to_warn_of_again " in plan) for plan in plans] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_nobody_is_warned_of_points_that_were_spent(now):
     who = factories.customer()
     give(who, 10, "gift", now, expires_at=now + 5 * DAY)
@@ -119,6 +152,8 @@ def test_a_purchase_keeps_points_alive_that_idleness_ends(now):
     assert ledger.lapse(now)["prolonged"] == 0
     assert Lot.objects.get(entry__key="gift").expires_at == local(2027, 1, 24)
     assert Lot.objects.get(entry__key="fixed").expires_at == now + DAY
+    [told] = Event.objects.filter(name="points_redated")
+    assert (told.customer, told.occurred_at, told.properties) == (who, now, {"points": 10})
     assert (holds(who), holds(other)) == ((20, 0), (0, 0))
 
 
@@ -136,6 +171,7 @@ def test_points_that_are_there_get_new_dates_only_when_staff_ask_for_it(now, cap
 
     said = "3 lots of 1 customer: 20 points expire later than before (0 of them never), 50 earlier.\n"
     assert capsys.readouterr().out == f"Would change {said}"
+    assert not Event.objects.filter(name="points_redated").exists()
     assert list(Lot.objects.order_by("pk").values_list("expires_at", flat=True)) == before
 
     call_command("redate_points")
@@ -143,6 +179,9 @@ def test_points_that_are_there_get_new_dates_only_when_staff_ask_for_it(now, cap
     assert capsys.readouterr().out == f"Changed {said}"
     after = list(Lot.objects.order_by("pk").values_list("expires_at", flat=True))
     assert after == [local(2027, 12, 1), local(2027, 12, 1), now + 30 * DAY, now]
+    assert Event.objects.get(name="points_redated").properties == {"points": 70}
+    call_command("redate_points")
+    assert Event.objects.filter(name="points_redated").count() == 1
     assert holds(who) == (150, 0)
 
 
