@@ -1,6 +1,6 @@
 """Several discounts on one bill: which of them, in which turn, whatever the order in which their codes are typed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -49,33 +49,38 @@ def judged(
 ) -> Judged:
     """What of the claims can be had on the bill; the same whatever their order. Writes nothing.
 
-    Of the vouchers in `held` it was asked before whether they are for this customer.
-
-    If some do not go together, the customer has those that take off most. The number of statements does not depend on
-    that of the claims.
+    If some do not go together, the customer has those that take off most. Whom the vouchers in `held` are for was asked
+    before. The number of statements does not depend on that of the claims.
     """
     rest_on = facts(claims, bill.order, customer_id, store().local(now), programme, customer)
     known = replace(rest_on, held=frozenset(held))
-    allowed, refused = [], []
-    for claim in sorted(claims, key=lambda each: each.place):
-        try:
-            must_be_allowed(claim, bill, known)
-            taken_off(claim, bill, known.funds)
-            allowed.append(claim)
-        except Refused as refusal:
-            refused.append(refusal.refusal)
+
+    def must_be_had(claim: Claim) -> None:
+        must_be_allowed(claim, bill, known)
+        taken_off(claim, bill, known.funds)
+
+    allowed, refused = _sorted_out(sorted(claims, key=lambda each: each.place), must_be_had)
     best = max(
         (_chained(group, bill, known.funds) for group in _groups(allowed)),
         key=lambda each: (each.total, len(each.taken)),
     )
     together = [claim for claim, _off in best.taken]
-    for claim in allowed:
+    _, apart = _sorted_out(
+        [claim for claim in allowed if claim not in together], lambda claim: must_combine(claim, together)
+    )
+    return Judged(best.taken, (*refused, *apart, *best.refused), best.left, known.programme.combination)
+
+
+def _sorted_out(claims: Iterable[Claim], judge: Callable[[Claim], None]) -> tuple[list[Claim], list[Refusal]]:
+    """The claims that pass the judge, and why the others do not."""
+    passed, refused = [], []
+    for claim in claims:
         try:
-            if claim not in together:
-                must_combine(claim, together)
+            judge(claim)
+            passed.append(claim)
         except Refused as refusal:
             refused.append(refusal.refusal)
-    return Judged(best.taken, (*refused, *best.refused), best.left, known.programme.combination)
+    return passed, refused
 
 
 def _groups(claims: Sequence[Claim]) -> list[list[Claim]]:

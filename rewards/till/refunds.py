@@ -63,20 +63,27 @@ def refund(
         raise Refused(Refusal(order.external_id, Reason.ORDER_CLOSED, f"{order} was cancelled.", state(order)))
     pieces = _pieces(order, parts, amount)
     total = sum((piece for _, piece in pieces), ZERO)
+    _pay_back(order, pieces, total, number, now)
+    reverse(Order.objects.filter(pk=order.pk), now)
+    if order.net == 0 or Programme.load().restores_partly:
+        restoring.restore(order, restoring.returned(order), now)
+    return _undone(order, number, now, total, now)
+
+
+def _pay_back(
+    order: Order, pieces: Sequence[tuple[int | None, Decimal]], total: Decimal, number: str, now: datetime
+) -> None:
+    """Write down the refund of these amounts, by line; raises Refused if it is more than is left of the order."""
     left = order.net - order.refunded
     if total > left or (total <= 0 and order.net != 0) or order.refunded_at:
         raise Refused(_too_much(order, total, left))
     Refund.objects.bulk_create(
         Refund(order=order, line=line, amount=piece, at=now, external_id=number) for line, piece in pieces
     )
-    whole = total == left and (order.net > 0 or restoring.is_all_returned(order))
-    order.refunded, order.refunded_at = order.refunded + total, now if whole else order.refunded_at
+    is_whole = total == left and (order.net > 0 or restoring.is_all_returned(order))
+    order.refunded, order.refunded_at = order.refunded + total, now if is_whole else order.refunded_at
     order.save(update_fields=["refunded", "refunded_at"])
     _tell(order, now, "order_refunded")
-    reverse(Order.objects.filter(pk=order.pk), now)
-    if order.net == 0 or Programme.load().restores_partly:
-        restoring.restore(order, restoring.returned(order), now)
-    return _undone(order, number, now, total, now)
 
 
 def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
