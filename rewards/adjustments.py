@@ -189,11 +189,9 @@ def _must_be_there(customer_id: int) -> None:
 
 def _must_have(customer_id: int, points: int, now: datetime) -> None:
     """Raise Refused if the customer cannot spend so many now: nobody need be asked for what cannot be done."""
-    held = ledger.spendable([customer_id], now)[customer_id]
-    if held.spendable < points:
-        detail = f"{points:,} points are to be taken and {held.spendable:,} can be spent."
-        current = {"spendable": held.spendable, "pending": held.pending}
-        raise Refused(Refusal("", Reason.INSUFFICIENT_POINTS, detail, current))
+    account = ledger.spendable([customer_id], now)[customer_id]
+    if account.spendable < points:
+        raise Refused(ledger.too_few(points, account))
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ lot is its points less what was drawn from it; what a customer owes is what was 
 once the sum of the customer's entries, and what is left of the lots less what is owed.
 """
 
-from .accounts import Points, lock, spendable
+from .accounts import Points, lock, spendable, too_few
 from .corrections import put_back
 from .credits import award
 from .debits import redeem, take
@@ -30,6 +30,7 @@ __all__ = [
     "spendable",
     "take",
     "take_back",
+    "too_few",
     "transfer",
     "verify",
     "warn",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from ..bill import Reason, Refusal
 from ..points import Account
 
 # Rows are locked in the customers' order, here and everywhere, so that two statements never wait in a circle.
@@ -76,3 +77,14 @@ def spendable(customers: Iterable[int], now: datetime) -> dict[int, Points]:
 def owing(customers: Iterable[int]) -> list[int]:
     """Those of the customers who owe points."""
     return list(Account.objects.filter(pk__any=list(customers), owed__gt=0).values_list("pk", flat=True))
+
+
+def too_few(points: int, account: Points) -> Refusal:
+    """That there are not as many points to spend, with how many there are."""
+    rest = f", and {account.pending:,} that wait" if account.pending else ""
+    return Refusal(
+        "points",
+        Reason.INSUFFICIENT_POINTS,
+        f"{points:,} points were asked for; there are {account.spendable:,} to spend{rest}.",
+        {"spendable": account.spendable, "pending": account.pending},
+    )

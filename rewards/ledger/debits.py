@@ -1,5 +1,6 @@
 """Points that customers spend, or that staff take."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -7,10 +8,10 @@ from django.db import connection, transaction
 
 from loyaltyflow.store.models import Order
 
-from ..bill import Reason, Refusal, Refused
+from ..bill import Refused
 from ..holds import Hold
 from ..points import Entry
-from .accounts import CAN_BE_SPENT, SPENT_FIRST, lock, spendable
+from .accounts import CAN_BE_SPENT, SPENT_FIRST, lock, spendable, too_few
 from .moves import MOVED, TOLD
 
 # One entry for so many points if there are as many to spend, and what it takes from which lots.
@@ -93,7 +94,9 @@ def take(
     # Refused outside of the block, so that a caller's transaction goes on.
     if entry := _spend(parameters):
         return entry
-    raise Refused(too_few(customer_id, points, now, hold))
+    account = spendable([customer_id], now)[customer_id]
+    own = hold.points if hold and hold.ended_at is None and hold.expires_at > now else 0
+    raise Refused(too_few(points, replace(account, held=account.held - own)))
 
 
 @transaction.atomic(savepoint=False)
@@ -106,17 +109,3 @@ def _spend(parameters: dict[str, Any]) -> Entry | None:
         cursor.execute(SPEND, parameters)
         made = cursor.fetchone()
     return Entry.objects.get(pk=made[0]) if made else None
-
-
-def too_few(customer_id: int, wanted: int, now: datetime, hold: Hold | None = None) -> Refusal:
-    """Why so many points cannot be taken, with what can be."""
-    held = spendable([customer_id], now)[customer_id]
-    own = hold.points if hold and hold.ended_at is None and hold.expires_at > now else 0
-    left = max(0, held.active - held.owed - held.held + own)
-    have = f"{left:,} {'point' if left == 1 else 'points'}"
-    return Refusal(
-        code="",
-        reason=Reason.INSUFFICIENT_POINTS,
-        detail=f"{wanted:,} points are asked for and {have} can be spent.",
-        current={"spendable": left, "pending": held.pending},
-    )

@@ -7,9 +7,8 @@ from django.db import connection, transaction
 
 from ..bill import Refused
 from ..points import Entry
-from .accounts import CAN_BE_SPENT, SPENT_FIRST, lock, owing, spendable
+from .accounts import CAN_BE_SPENT, SPENT_FIRST, lock, owing, spendable, too_few
 from .credits import recover
-from .debits import too_few
 from .lapse import expire
 from .moves import MOVED, TOLD
 
@@ -93,7 +92,7 @@ def transfer(
     parameters |= {"out": explanations[0], "in": explanations[1], "event": Entry.Kind.TRANSFER_OUT.event}
     moved = _moved(parameters, now)
     if moved is None:
-        raise Refused(too_few(source_id, points or 0, now))
+        raise Refused(too_few(points or 0, spendable([source_id], now)[source_id]))
     return moved
 
 

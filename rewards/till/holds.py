@@ -76,18 +76,7 @@ def _same(before: Hold, customer: int, points: int, code: str) -> Hold:
 def _points_are_there(customer: int, points: int, now: datetime) -> None:
     account = ledger.spendable([customer], now)[customer]
     if points > account.spendable:
-        raise Refused(too_few(points, account))
-
-
-def too_few(points: int, account: ledger.Points) -> Refusal:
-    """That there are not as many points."""
-    rest = f", and {account.pending:,} that wait" if account.pending else ""
-    return Refusal(
-        "points",
-        Reason.INSUFFICIENT_POINTS,
-        f"{points:,} points were asked for; there are {account.spendable:,} to spend{rest}.",
-        {"spendable": account.spendable, "pending": account.pending},
-    )
+        raise Refused(ledger.too_few(points, account))
 
 
 def _voucher(code: str, customer: int, now: datetime) -> Voucher:

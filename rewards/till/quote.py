@@ -16,7 +16,7 @@ from ..earning import Earned
 from ..holds import Hold
 from ..vouchers import Voucher
 from .asking import Ask
-from .holds import taken, too_few
+from .holds import taken
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _paid_by_points(
     if refusal := _no_points(ask, now):
         return 0, {}, (refusal,)
     if ask.points > account.spendable:
-        return 0, {}, (too_few(ask.points, account),)
+        return 0, {}, (ledger.too_few(ask.points, account),)
     value = store().point_value
     coin = Decimal(1).scaleb(-left.places)
     points = min(ask.points, int((left.goods / value).to_integral_value(ROUND_FLOOR)))

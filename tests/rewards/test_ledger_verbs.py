@@ -82,7 +82,7 @@ def test_more_than_there_is_to_spend_is_refused_and_changes_nothing(now):
 
     refusal = refused.value.refusal
     assert (refusal.reason, refusal.current) == (Reason.INSUFFICIENT_POINTS, {"spendable": 75, "pending": 40})
-    assert refusal.detail == "76 points are asked for and 75 points can be spent."
+    assert refusal.detail == "76 points were asked for; there are 75 to spend, and 40 that wait."
     assert (holds(who), left(who), Draw.objects.count()) == ((170, 0), [100, 40, 30], 0)
     spend(who, 75, "till:1", now)
     assert holds(who) == (95, 0)
