@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings as django_settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -25,6 +26,9 @@ settings.register_profile("default", max_examples=3, derandomize=True, **unhurri
 settings.register_profile("thorough", max_examples=100, print_blob=True, **unhurried)
 settings.load_profile("default")
 
+
+# To guess a password is made to take a quarter of a second, and so is to make each of the users of the tests.
+django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 A_NEW_STORES_SEGMENTS: list[tuple[str, bool, int]] = []
 

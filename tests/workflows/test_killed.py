@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.db import connection
 
@@ -32,7 +33,7 @@ from . import flows
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CUSTOMERS = 60
-KILLS = 50
+KILLS = 50 if hypothesis.settings.default.max_examples > 3 else 15
 BATCH = 16
 UNHURT = ["0,0"]
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
