@@ -86,6 +86,8 @@ class MergeAdmin(ReadOnlyAdmin):
             request,
             "compare",
             title=f"Merge {other} into {customer}",
+            kept_name=_told_apart(customer, other),
+            other_name=_told_apart(other, customer),
             kept=customer,
             other=other,
             rows=rows,
@@ -159,6 +161,14 @@ def _compared(one: Customer, other: Customer, merged: Customer) -> list[dict[str
         for name, label in COMPARED.items()
         if any(each[name] for each in said)
     ]
+
+
+def _told_apart(one: Customer, other: Customer) -> str:
+    """What one is called beside the other: of two of the same name, with what only they have."""
+    if str(one) != str(other):
+        return str(one)
+    own = one.email if one.email and one.email != other.email else one.phone or f"no. {one.pk}"
+    return f"{one} ({own})"
 
 
 def _said(customer: Customer) -> dict[str, str]:

@@ -85,7 +85,7 @@ class Standing(models.Model):
 
     class Meta:
         verbose_name = "customer's tier"
-        verbose_name_plural = "tier history"
+        verbose_name_plural = "changes of tier"
         constraints = [
             models.UniqueConstraint(
                 fields=["customer"], condition=Q(until__isnull=True), name="one_open_standing_per_customer"

@@ -102,7 +102,15 @@ def _sell(number: int, chance: Random, customer: int, code: str, day: datetime, 
     most = min(have // STEP, chance.randrange(1, 4)) * STEP if uses_points else 0
     for codes, points in (((code,) if code else (), most), ((), 0)):
         asked = till.ask(
-            items, at, customer=customer, codes=codes, points=points, store_location=_store(), source=SOURCE, till=TILL
+            items,
+            at,
+            customer=customer,
+            codes=codes,
+            points=points,
+            store_location=_store(),
+            source=SOURCE,
+            till=TILL,
+            by=staff.clerk(),
         )
         try:
             again(lambda asked=asked: till.commit(asked, order, at))  # type: ignore[misc]

@@ -1,10 +1,12 @@
 """Where one is, in the words of the menu: a thing has one name in the menu, in the trail and in the window's title."""
 
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from django import template
-from django.urls import reverse
+from django.apps import apps
+from django.urls import NoReverseMatch, reverse
 
 from ..navigation import MENU, address_of
 
@@ -35,9 +37,16 @@ def name_in_menu(opts: Any) -> str:
 @cache
 def _names() -> dict[str, tuple[str, str]]:
     """Address of a list → its group and its name in the menu."""
-    return {
-        reverse(address_of(place)): (group, title)
-        for group, entries in MENU.items()
-        for title, _icon, place in entries
-        if "." in place
-    }
+    names: dict[str, tuple[str, str]] = {}
+    for group, entries in MENU.items():
+        for title, _icon, place in entries:
+            for label in _kinds(place) if "." in place else ():
+                with suppress(NoReverseMatch):  # of a kind without a list of its own
+                    names[reverse(address_of(label))] = (group, title)
+    return names
+
+
+def _kinds(place: str) -> list[str]:
+    """The model and its kinds, such as those of discounts, which stand in one list."""
+    whole = apps.get_model(place)
+    return [each._meta.label_lower for each in apps.get_models() if issubclass(each, whole)]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from loyaltyflow.store.models import Customer, Product
 from rewards.bill import Refusal
@@ -40,7 +40,7 @@ class Press:
     form: Any
     place: Place
     now: datetime
-    by: AbstractBaseUser
+    by: User
 
 
 def refused_as(where: str, refusal: Refusal) -> Said:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import QueryDict
 
 from loyaltyflow.store.clock import store
@@ -86,7 +87,7 @@ class Sale:
         """The same sale but for the changes."""
         return replace(self, **changes)
 
-    def ask(self, place: Place, now: datetime) -> till.Ask:
+    def ask(self, place: Place, now: datetime, by: User | None = None) -> till.Ask:
         """What the till is asked; raises Refused if the customer is gone."""
         return till.ask(
             [line.item() for line in self.lines],
@@ -98,6 +99,7 @@ class Sale:
             source=SOURCE,
             till=place.till,
             hold=self.hold,
+            by=by,
         )
 
 

@@ -13,12 +13,14 @@ from rewards.asking import facts
 from rewards.bill import Bill, Refusal, Refused
 from rewards.checks import must_be_allowed, taken_off
 from rewards.claims import Claim, claims
+from rewards.models import Notice
 from rewards.till import telling
 
 from .after import After
 from .sale import SOURCE, Line, Place, Sale
 
 DONE = 4
+UNREACHED = (Notice.Exemption.NO_ADDRESS, Notice.Exemption.SUPPRESSED, Notice.Exemption.NOT_SENT)
 RECENT = timedelta(hours=12)
 
 
@@ -53,6 +55,7 @@ def context(after: After, place: Place, now: datetime) -> dict[str, Any]:
         "sale": sale,
         "lines": _lines(sale, quoted),
         "person": person,
+        "unreached": _unreached(person) if person else "",
         "expiring": person.expiring[0] if person and person.expiring else None,
         "own": _own(person, ask.bill if sale.is_priced else None, quoted, now) if person else [],
         "quote": quoted,
@@ -105,15 +108,27 @@ def _against(claim: Claim, bill: Bill, known: Any) -> Refusal | None:
     return None
 
 
+def named(by: Any) -> str:
+    """What one of staff is called; empty if nobody is known."""
+    return str(by.get_full_name() or by.get_username()) if by else ""
+
+
+def _unreached(person: till.Person) -> str:
+    """Why the last movement of the customer's points could not be told to them; empty if it could."""
+    last = Notice.objects.filter(entry__customer=person.customer).order_by("-entry").first()
+    return last.get_exemption_display() if last and last.exemption in UNREACHED else ""
+
+
 def _done(place: Place, now: datetime) -> list[dict[str, Any]]:
     """The last sales at this till, with what they came to."""
     orders = Order.objects.filter(source=SOURCE, placed_at__gte=now - RECENT, receipt__till=place.till)
-    here = orders.filter(store_location=place.store).select_related("customer", "receipt")
+    here = orders.filter(store_location=place.store).select_related("customer", "receipt__by")
     return [
         {
             "order": each,
             "paid": Decimal(each.receipt.told["totals"]["to_pay"]),
             "earned": each.receipt.told["points_to_earn"],
+            "by": named(each.receipt.by),
             "is_undone": each.cancelled_at is not None,
         }
         for each in here.order_by("-placed_at", "-pk")[:DONE]

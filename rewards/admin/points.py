@@ -39,7 +39,7 @@ class EntryAdmin(ReadOnlyAdmin):
     list_select_related = ["customer"]
     search_fields = ["customer__email", "customer__last_name"]
     ordering = ["-occurred_at", "-pk"]
-    fields = ["customer", "amount", "kind", "explanation", "order", "when", "told", "rule_then"]
+    fields = ["customer", "amount", "kind", "explanation", "order", "when", "by", "told", "rule_then"]
     readonly_fields = fields
 
     @display(description="points", ordering="points")

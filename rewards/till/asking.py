@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import User
+
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer, Product
 
@@ -29,6 +31,7 @@ class Ask:
     """A bill, who pays it, with which codes and points, which till asks, and by which programme it is judged.
 
     `source` is the system of the till, in which orders and holds have their numbers; `hold` is such a number.
+    Who sells (`by`) is known at the Till page only.
     """
 
     bill: Bill
@@ -40,6 +43,7 @@ class Ask:
     source: str = "till"
     till: str = ""
     hold: str = ""
+    by: User | None = None
 
 
 def ask(
@@ -56,12 +60,13 @@ def ask(
     source: str = "till",
     till: str = "",
     hold: str = "",
+    by: User | None = None,
 ) -> Ask:
     """What is asked, with what is known of products and customer; raises Refused if there is no such customer."""
     places = smallest_coin(store().currency)
     bill = Bill(tuple(lines_of(list(items))), now, shipping, store_location, channel, places=places)
     said = tuple({key(code): code for code in codes}.values())
-    return Ask(bill, Programme.load(), person(customer), said, points, tax, source, till, hold)
+    return Ask(bill, Programme.load(), person(customer), said, points, tax, source, till, hold, by)
 
 
 def person(customer: int | None) -> Customer | None:

@@ -55,7 +55,7 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     _spend(priced, order, hold, now)
     earned = _earned(order, priced.factor, ask.programme, now) if is_completed else earns(priced, now)
     told = {**telling.told(priced), **telling.earning(earned)}
-    Receipt.objects.create(order=order, asked=_digest(ask, customer.pk), told=told, till=ask.till)
+    Receipt.objects.create(order=order, asked=_digest(ask, customer.pk), told=told, till=ask.till, by=ask.by)
     return _sale(order, told, now)
 
 
@@ -120,6 +120,7 @@ def _spend(priced: Quote, order: Order, hold: Hold | None, now: datetime) -> Non
             explanation=f"{priced.points:,} points for {money(priced.worth)} off {order}"[:200],
             now=now,
             order=order,
+            by=priced.ask.by,
             hold=hold,
         )
     if hold is not None:
