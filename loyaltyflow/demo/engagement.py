@@ -1,7 +1,7 @@
 """Opens and clicks of the demo's customers, drawn at stated rates from a fixed seed.
 
-Nobody reads the demo's e-mails, so these are the only facts of the demo store that are made up. What customers bought,
-and so every conversion and its revenue, is the retailer's real data.
+Nobody reads the demo's e-mails, so these facts are made up, as are the few sales at its till (`life`). What customers
+bought otherwise, and so every conversion and its revenue, is the retailer's real data.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rewards', '0024_say_how_redeemed_points_come_back'),
+        ('rewards', "0025_find_what_is_newly_due_to_be_warned_of"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
