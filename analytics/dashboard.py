@@ -253,37 +253,41 @@ def _together(earners: list[Earner]) -> Earner:
 def _points(period: Period, now: datetime) -> dict[str, Any]:
     """The points statement: outstanding before the period, what moved in it, outstanding at its end."""
     worth = store().point_value
-    after = midnight(period.last + timedelta(days=1), now.tzinfo)
-    first = midnight(period.first, now.tzinfo)
     held = Account.objects.aggregate(points=Sum("balance", default=0), accounts=Count("pk"))
-    moves = dict(
-        Entry.objects.filter(occurred_at__gte=first, occurred_at__lt=after)
-        .order_by()
-        .values_list("kind")
-        .annotate(Sum("points"))
-    )
-    later = Entry.objects.filter(occurred_at__gte=after).aggregate(points=Sum("points", default=0))
-    at_end = held["points"] - later["points"]
+    moves, later = _moved(period, now)
+    liable = _liable(now)
     ledger = period.filters("occurred_at", now)
-    lots = Lot.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), remaining__gt=0)
-    waiting = Sum("remaining", default=0, filter=Q(available_at__gt=now))
-    liable = lots.aggregate(points=Sum("remaining", default=0), waiting=waiting)
 
     def line(points: int, **more: Any) -> dict[str, Any]:
         return {"points": points, "worth": points * worth, **more}
 
     return {
         "hundred": 100 * worth,
-        "start": line(at_end - sum(moves.values())),
+        "start": line(held["points"] - later - sum(moves.values())),
         "moves": [
             line(moves[kind], label=kind.label, link=rows_of(Entry, kind__exact=kind, **ledger))
             for kind in Entry.Kind
             if kind in moves
         ],
-        "end": line(at_end),
+        "end": line(held["points"] - later),
         "liability": line(liable["points"], waiting=liable["waiting"]),
         "accounts": held["accounts"],
         "is_now": period.last >= now.date(),
         "ledger": rows_of(Entry, **ledger),
         "balances": rows_of(Account),
     }
+
+
+def _moved(period: Period, now: datetime) -> tuple[dict[str, int], int]:
+    """The points that moved in the period, by kind of entry, and all that moved after it."""
+    first, after = (midnight(day, now.tzinfo) for day in (period.first, period.last + timedelta(days=1)))
+    within = Entry.objects.filter(occurred_at__gte=first, occurred_at__lt=after)
+    later = Entry.objects.filter(occurred_at__gte=after).aggregate(points=Sum("points", default=0))
+    return dict(within.order_by().values_list("kind").annotate(Sum("points"))), later["points"]
+
+
+def _liable(now: datetime) -> dict[str, int]:
+    """The points that may still be spent, and those of them that wait."""
+    lots = Lot.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), remaining__gt=0)
+    waiting = Sum("remaining", default=0, filter=Q(available_at__gt=now))
+    return lots.aggregate(points=Sum("remaining", default=0), waiting=waiting)
