@@ -9,7 +9,6 @@ from itertools import count, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pgtrigger
 from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, connections, models, transaction
 from django.db.models.constants import OnConflict
@@ -261,30 +260,6 @@ def named(rows: models.QuerySet[Any, Any]) -> tuple[str, dict[str, Any]]:
     numbers = count()
     numbered = re.sub(r"%[%s]", lambda found: found[0] if found[0] == "%%" else f"%(row_{next(numbers)})s", sql)
     return numbered, {f"row_{number}": value for number, value in enumerate(parameters)}
-
-
-def append_only(message: str) -> list[pgtrigger.Trigger]:
-    """Triggers for a table whose rows are only added: the database itself refuses to change, delete or empty them."""
-    refuse = f"RAISE EXCEPTION '{message}';"
-    return [
-        pgtrigger.Trigger(
-            name="only_added", when=pgtrigger.Before, operation=pgtrigger.Update | pgtrigger.Delete, func=refuse
-        ),
-        pgtrigger.Trigger(
-            name="never_emptied",
-            level=pgtrigger.Statement,
-            when=pgtrigger.Before,
-            operation=pgtrigger.Truncate,
-            func=refuse,
-        ),
-    ]
-
-
-def emptying(truncate: str) -> str:
-    """The TRUNCATE statement, let through by tables that are only added to: for a store that is made to be emptied."""
-    guards = [guard.get_pgid(model) for model, guard in pgtrigger.registered() if guard.name == "never_emptied"]
-    let_through = "SELECT set_config('pgtrigger.ignore', '{%s}', true)"
-    return f"{let_through % ','.join(guards)}; {truncate.rstrip('; ')}; {let_through % ''}"
 
 
 def _columns(model: type[models.Model], names: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from loyaltyflow.sql import append_only
+from loyaltyflow.only_added import append_only
 from loyaltyflow.store.models import Customer, Order
 
 

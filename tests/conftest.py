@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
-from loyaltyflow.sql import emptying
+from loyaltyflow.only_added import emptying
 from segments.models import Segment
 from tests import database
 

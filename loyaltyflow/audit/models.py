@@ -6,7 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
-from loyaltyflow.sql import TransactionId, append_only
+from loyaltyflow.only_added import append_only
+from loyaltyflow.sql import TransactionId
 
 ONLY_ADDED = "The audit is only added to."
 

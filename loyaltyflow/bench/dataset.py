@@ -13,7 +13,7 @@ from django.core.management.color import no_style
 from django.core.management.sql import emit_post_migrate_signal, sql_flush
 from django.db import connection
 
-from loyaltyflow.sql import emptying
+from loyaltyflow.only_added import emptying
 from loyaltyflow.store.models import Cart, Customer, Order, Product, StoreSettings
 from messaging.models import EmailTemplate
 from segments import defaults

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from loyaltyflow.bench.dataset import NOW, execute, forget_other_facts
-from loyaltyflow.sql import emptying
+from loyaltyflow.only_added import emptying
 from loyaltyflow.store.models import EventType
 from workflows import engine
 from workflows.models import Node, Revision, Workflow

@@ -16,7 +16,7 @@ from django.db import connection
 
 from loyaltyflow.bench.dataset import NOW, answer, execute, forget_other_facts
 from loyaltyflow.models import ApiKey
-from loyaltyflow.sql import emptying
+from loyaltyflow.only_added import emptying
 from rewards.discounts.amount_off_bill import AmountOffBill
 from rewards.models import Programme
 from rewards.rules.points_per_spend import PointsPerSpend
