@@ -11,7 +11,8 @@ from loyaltyflow.store.admin.bought import how_they_bought
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer, Order
 from loyaltyflow.store.templatetags import figures as written
-from rewards.models import Account, Entry, Lot, Standing, Tier
+from rewards import totals
+from rewards.models import Account, Entry, Standing, Tier
 
 from .figures import midnight
 from .links import page_of, rows_of
@@ -96,18 +97,17 @@ def _members(now: datetime) -> list[Line]:
 
 def _fate_of_points(now: datetime) -> list[Line]:
     """What the points that can still be spent are worth, and how many of those given were redeemed, and expired."""
-    left = Lot.objects.filter(remaining__gt=0).exclude(expires_at__lte=now).aggregate(left=Sum("remaining", default=0))
-    moved = dict(Entry.objects.order_by().values_list("kind").annotate(Sum("points")))
+    left, moved = totals.left(now), totals.moved()
     given = sum(moved.get(kind, 0) for kind in GIVEN)
     redeemed = -moved.get(Entry.Kind.REDEEM, 0) - moved.get(Entry.Kind.REDEEM_REVERSAL, 0)
 
     def share(points: int) -> str:
         return written.percent(points / given) if given else written.NONE
 
-    worth = written.money(left["left"] * store().point_value)
+    worth = written.money(left * store().point_value)
     expired = -moved.get(Entry.Kind.EXPIRE, 0)
     return [
-        Line("Points liability", worth, rows_of(Account), f"{written.points(left['left'])}, pending ones too"),
+        Line("Points liability", worth, rows_of(Account), f"{written.points(left)}, pending ones too"),
         Line("Points redeemed", share(redeemed), rows_of(Entry, kind__exact=Entry.Kind.REDEEM), "of all given"),
         Line("Points expired", share(expired), rows_of(Entry, kind__exact=Entry.Kind.EXPIRE), "of all given"),
     ]

@@ -38,6 +38,7 @@ STAGES = {
     "outbox.deliver": "Messages",
     "attribution.credit": "Conversions",
     "figures.refresh": "Figures",
+    "ledger.totals": "Sums of the ledger",
     "ledger.prove": "Proof of the ledger",
 }
 

@@ -16,7 +16,7 @@ from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
-from rewards import earning, endings, ledger, notices, standings
+from rewards import earning, endings, ledger, notices, standings, totals
 from rewards.till import holds
 from segments import refresh
 from workflows import engine
@@ -57,6 +57,7 @@ STAGES = (
     Stage("outbox.release", outbox.release),
     Stage("attribution.credit", attribution.credit),
     Stage("figures.refresh", figures.refresh, needs=("attribution.credit",)),
+    Stage("ledger.totals", totals.roll_up),
     Stage("ledger.prove", ledger.prove_nightly),
 )
 # The same with the messages delivered on the spot instead of by the workers: for cron, rehearsals and the demo store.

@@ -25,6 +25,7 @@ from .proofs import Proof
 from .receipts import Receipt
 from .rules import EarningRule
 from .tiers import Standing, Tier
+from .totals import LedgerTotals
 from .uses import of_discounts
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
 
@@ -42,6 +43,7 @@ __all__ = [
     "Hold",
     "HoldsVoucher",
     "InTier",
+    "LedgerTotals",
     "Lot",
     "Movement",
     "Multiplier",

@@ -173,6 +173,21 @@ NOTICED = Check(
     """,
 )
 
+TOTALS = Check(
+    "totals",
+    """
+    SELECT 'All entries of the kind ' || kind || ' up to ' || totals.entry || ' are kept as '
+        || coalesce(kept.points, 0) || ' points, and add up to ' || coalesce(counted.points, 0) || '.'
+    FROM rewards_ledgertotals AS totals
+    CROSS JOIN LATERAL (SELECT key AS kind, value::bigint AS points FROM jsonb_each_text(totals.points)) AS kept
+    FULL JOIN (
+        SELECT kind, sum(points) AS points FROM rewards_entry
+        WHERE id <= (SELECT entry FROM rewards_ledgertotals) GROUP BY kind
+    ) AS counted USING (kind)
+    WHERE coalesce(kept.points, 0) <> coalesce(counted.points, 0)
+    """,
+)
+
 CHECKS: list[Check] = [
     BALANCES,
     DEBTS,
@@ -189,4 +204,5 @@ CHECKS: list[Check] = [
     VOUCHERS_COUNTED,
     DISCOUNTS_COUNTED,
     NOTICED,
+    TOTALS,
 ]

@@ -8,8 +8,9 @@ import pytest
 from analytics import dashboard
 from analytics.periods import Period
 from loyaltyflow.store.models import Customer, Order, StoreSettings
-from rewards import earning, ledger
-from rewards.models import Programme
+from rewards import earning, ledger, totals
+from rewards.ledger.proof import checked
+from rewards.models import LedgerTotals, Programme
 from rewards.rules.points_per_spend import PointsPerSpend
 from tests import factories
 from tests.rewards.points import give
@@ -44,6 +45,25 @@ def test_the_liability_on_the_dashboard_is_what_all_customers_together_may_still
     assert points["liability"]["points"] == waiting + 12
     assert sum(each.spendable + each.pending for each in ledger.spendable(pks(), now).values()) == waiting + 12
     assert ledger.verify() == []
+
+
+@pytest.mark.parametrize("is_rolled_up", [False, True])
+def test_the_programmes_sums_read_no_more_of_a_longer_ledger(now, is_rolled_up):
+    """Entries of more than an hour ago are read once, whoever looks how often."""
+    who = factories.customer()
+    give(who, 100, "first", now, recorded_at=now - 400 * DAY)
+    ledger.redeem(who.pk, 30, key="till:1", explanation="Spent", now=now)
+    give(who, 7, "lapsed", now, recorded_at=now - 399 * DAY, expires_at=now + DAY)
+    if is_rolled_up:
+        assert totals.roll_up(now) == {"entries": 1}  # up to the first that a transaction may yet come before
+        assert totals.roll_up(now) == {"entries": 0}
+        assert (LedgerTotals.objects.get().points, dict(checked())["totals"]) == ({"boost": 100}, [])
+        LedgerTotals.objects.update(points={"boost": 99})
+        assert len(dict(checked())["totals"]) == 1
+        LedgerTotals.objects.update(points={"boost": 100})
+
+    assert totals.moved() == {"boost": 107, "redeem": -30}
+    assert (totals.left(now), totals.left(now + DAY)) == (77, 70)
 
 
 def pks():
