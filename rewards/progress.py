@@ -34,6 +34,7 @@ class Progress:
     counted: Decimal
     next: Tier | None
     written: Callable[[Decimal], str]
+    page: str = ""  # for members of the tier: that of the highest which has one, up to the customer's own
 
     @property
     def missing(self) -> Decimal:
@@ -62,7 +63,8 @@ def progress(customers: Sequence[int], now: datetime) -> dict[int, Progress]:
         tier = by_number[standing.tier_id] if standing else None
         above = [each for each in tiers if tier is None or each.threshold > tier.threshold]
         until = standing.expires_at if standing else None
-        found[pk] = Progress(tier, until, amount, above[0] if above else None, write)
+        pages = [each.content_url for each in tiers if tier and each.threshold <= tier.threshold and each.content_url]
+        found[pk] = Progress(tier, until, amount, above[0] if above else None, write, pages[-1] if pages else "")
     return found
 
 

@@ -14,7 +14,7 @@ from loyaltyflow.store.templatetags import figures
 from messaging.models import Message
 from messaging.values import Known, Values
 
-from .models import Account, Entry, Tier, Voucher
+from .models import Account, Entry, Voucher
 from .progress import INSTANT, Progress, progress
 from .vouchers import VoucherQuerySet
 
@@ -91,20 +91,18 @@ class TierValues(Values):
     }
 
     def for_customers(self, ids: Sequence[int], now: datetime) -> Known:
-        pages = [(each.threshold, each.content_url) for each in Tier.objects.exclude(content_url="")]
         with store_read_once() as store:
-            return {pk: _standing(each, pages, store) for pk, each in progress(ids, now).items()}
+            return {pk: _standing(each, store) for pk, each in progress(ids, now).items()}
 
 
-def _standing(found: Progress, pages: list[tuple[Decimal, str]], store: StoreSettings) -> dict[str, str]:
-    """Of one customer what is known; the page is that of the highest tier that has one, up to the customer's own."""
-    reached = [page for least, page in pages if found.tier and least <= found.tier.threshold]
+def _standing(found: Progress, store: StoreSettings) -> dict[str, str]:
+    """Of one customer what is known."""
     said = {
         "name": found.tier.name if found.tier else "",
         "until": figures.day(store.local(found.until - INSTANT).date()) if found.until else "",
         "next": found.next.name if found.next else "",
         "missing": found.written(found.missing) if found.next else "",
-        "content_url": reached[-1] if reached else "",
+        "content_url": found.page,
     }
     return {name: text for name, text in said.items() if text}
 

@@ -106,6 +106,7 @@ def _tier(progress: Progress) -> dict[str, Any]:
     return {
         "name": progress.tier.name if progress.tier else "",
         "benefits": list(progress.tier.benefits) if progress.tier else [],
+        "content_url": progress.page,
         "next": progress.next.name if progress.next else "",
         "missing": f"{progress.missing.normalize():f}" if progress.next else "",
         "in_words": str(progress),

@@ -8,7 +8,7 @@ from django.utils import timezone
 from loyaltyflow import guesses
 from loyaltyflow.models import Answer, Guesses
 from loyaltyflow.store.models import ExternalId
-from rewards.models import Account, AdjustmentReason, Entry, Tier
+from rewards.models import Account, AdjustmentReason, Entry, Standing, Tier
 from segments.models import Membership, Segment
 from tests.till import shop
 
@@ -73,6 +73,23 @@ def test_what_a_till_is_told_of_a_customer(maria):
     fits = {each["code"]: (each["fits"], (each["refusal"] or {}).get("reason")) for each in told["vouchers"]}
     assert fits == {"HERS": (True, None), "LATER": (False, "not_started")}
     assert [(each["points_price"], each["is_within_reach"]) for each in told["offers"]] == [(200, True), (500, False)]
+
+
+def test_a_till_is_told_the_page_of_the_tier_only_for_its_members(maria):
+    """The page of a tier below is theirs, too; that of one above is not."""
+    for threshold, name in enumerate(("Bronze", "Silver", "Gold")):
+        Tier.objects.create(name=name, threshold=threshold, content_url=f"https://example.com/{name}")
+    Tier.objects.filter(name="Silver").update(content_url="")
+    till = shop.till()
+    assert till.look_up(card="4711").json()["tier"]["content_url"] == ""
+
+    pages = {"Bronze": "Bronze", "Silver": "Bronze", "Gold": "Gold"}
+    for name, page in pages.items():
+        Standing.objects.update(until=timezone.now())
+        Standing.objects.create(
+            customer=maria, tier=Tier.objects.get(name=name), since=timezone.now(), reason=Standing.Reason.REACHED
+        )
+        assert till.look_up(card="4711").json()["tier"]["content_url"] == f"https://example.com/{page}"
 
 
 def test_a_look_up_takes_as_many_statements_however_much_there_is(maria, django_assert_max_num_queries):

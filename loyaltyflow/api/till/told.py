@@ -167,6 +167,7 @@ class AccountTold(BalanceTold):
 class TierTold(Strict):
     name = serializers.CharField(help_text="Empty: none yet.")
     benefits = serializers.ListField(child=serializers.CharField())
+    content_url = serializers.CharField(help_text="The page for members of the tier and of those above; empty: none.")
     next = serializers.CharField(help_text="The next one; empty: there is none.")
     missing = Number(help_text="To the next one: points or money, as the programme counts; empty: there is none.")
     in_words = serializers.CharField(help_text="The same as staff read it.")
