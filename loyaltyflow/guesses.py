@@ -5,9 +5,9 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
-from django.db.models import Q
 
-from loyaltyflow.models import ApiKey, Guesses
+from loyaltyflow import planned
+from loyaltyflow.models import ApiKey
 
 WINDOW = timedelta(minutes=15)
 ALLOWED_FOR_CUSTOMER = 10
@@ -20,16 +20,18 @@ ON CONFLICT (api_key_id, user_id, customer) DO UPDATE SET
     since = CASE WHEN known.since <= %(before)s THEN excluded.since ELSE known.since END,
     count = CASE WHEN known.since <= %(before)s THEN excluded.count ELSE known.count + excluded.count END
 """
+TOO_MANY = """
+SELECT max(since) FROM loyaltyflow_guesses
+WHERE (api_key_id = %(api_key)s::bigint OR user_id = %(user)s::bigint) AND since > %(before)s
+    AND (customer IS NULL AND count >= %(allowed)s OR customer = %(customer)s::bigint AND count >= %(for_customer)s)
+"""
 Who = ApiKey | AbstractBaseUser
 
 
 def seconds_to_wait(who: Who, customer: int | None, now: datetime) -> int:
     """For how long they, or the customer with them, may try no code any more; 0: they may."""
-    mine = Q(customer=None, count__gte=ALLOWED)
-    if customer is not None:
-        mine |= Q(customer=customer, count__gte=ALLOWED_FOR_CUSTOMER)
-    too_many = Guesses.objects.filter(mine, since__gt=now - WINDOW, **_by(who))
-    since = too_many.order_by("-since").values_list("since", flat=True).first()
+    asked = {**_ids(who), "customer": customer, "before": now - WINDOW}
+    [(since,)] = planned.rows(TOO_MANY, {**asked, "allowed": ALLOWED, "for_customer": ALLOWED_FOR_CUSTOMER})
     return 0 if since is None else int((since + WINDOW - now).total_seconds()) + 1
 
 
@@ -42,12 +44,11 @@ def wait(seconds: int) -> str:
 def count(who: Who, customer: int | None, number: int, now: datetime) -> None:
     """Count so many unknown codes, for them and for the customer with them."""
     customers = [None] if customer is None else [None, customer]
-    by = {name: each.pk if each else None for name, each in _by(who).items()}
-    known: dict[str, Any] = {**by, "customers": customers, "now": now, "before": now - WINDOW, "count": number}
+    known: dict[str, Any] = {**_ids(who), "customers": customers, "now": now, "before": now - WINDOW, "count": number}
     with connection.cursor() as cursor:
         cursor.execute(COUNT, known)
 
 
-def _by(who: Who) -> dict[str, Who | None]:
+def _ids(who: Who) -> dict[str, int | None]:
     is_key = isinstance(who, ApiKey)
-    return {"api_key": who if is_key else None, "user": None if is_key else who}
+    return {"api_key": who.pk if is_key else None, "user": None if is_key else who.pk}

@@ -1,11 +1,10 @@
 """The few things that PostgreSQL does in one statement and the ORM has no words for."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,8 @@ from django.db.models.constants import OnConflict
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from psycopg.errors import QueryCanceled
+
+from loyaltyflow.planned import numbered
 
 
 class InArray(models.Lookup):
@@ -256,10 +257,7 @@ def columns_of(model: type[models.Model], names: Iterable[str]) -> str:
 
 def named(rows: models.QuerySet[Any, Any]) -> tuple[str, dict[str, Any]]:
     """As `compiled`, with a name for each parameter, so that a larger statement may have more of its own."""
-    sql, parameters = compiled(rows)
-    numbers = count()
-    numbered = re.sub(r"%[%s]", lambda found: found[0] if found[0] == "%%" else f"%(row_{next(numbers)})s", sql)
-    return numbered, {f"row_{number}": value for number, value in enumerate(parameters)}
+    return numbered(*compiled(rows))
 
 
 def _columns(model: type[models.Model], names: Iterable[str]) -> list[str]:

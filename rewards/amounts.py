@@ -1,8 +1,9 @@
 """Amounts as people read them, written by the database for many rows at once."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cache
 
 from babel.numbers import format_currency, get_currency_precision, get_decimal_symbol, get_group_symbol
 
@@ -22,24 +23,35 @@ class Written:
     @classmethod
     def of(cls, store: StoreSettings) -> "Written":
         """As the store writes them."""
-        digits = get_currency_precision(store.currency)
-        whole = "FM999,999,999,990"
-        before, after = re.split(r"\d[\d\W]*\d|\d", format_currency(Decimal(0), store.currency, locale=store.locale))
-        signs = get_group_symbol(store.locale)[:1] + get_decimal_symbol(store.locale)[:1]
-        return cls(before, after, whole + ("." + "0" * digits if digits else ""), whole, signs)
+        return _written(store.currency, store.locale)
 
-    def columns(self) -> tuple[str, list[str]]:
-        """The columns of `terms`, and their values."""
-        known = {f"{name}_as": value for name, value in vars(self).items()}
-        return ", ".join(f"%s::text AS {name}" for name in known), [*known.values()]
+    @classmethod
+    def columns(cls) -> str:
+        """The columns of `terms`."""
+        return ", ".join(f"%s::text AS {each.name}_as" for each in fields(cls))
 
-    def number(self, amount: str) -> str:
+    def values(self) -> list[str]:
+        """The values of these columns."""
+        return [*vars(self).values()]
+
+    @staticmethod
+    def number(amount: str) -> str:
         """SQL: the number without the noughts that its column keeps, such as 2.5."""
         return f"translate(trim_scale({amount})::text, '.', right(t.signs_as, 1))"
 
-    def money(self, amount: str, is_short: bool = False) -> str:
+    @staticmethod
+    def money(amount: str, is_short: bool = False) -> str:
         """SQL: the amount in the store's currency, such as $1,030.95; if `is_short`, $10 for a whole amount."""
         pattern = "t.pattern_as"
         if is_short:
             pattern = f"CASE WHEN {amount} = trunc({amount}) THEN t.short_pattern_as ELSE t.pattern_as END"
         return f"(t.before_as || translate(to_char({amount}, {pattern}), ',.', t.signs_as) || t.after_as)"
+
+
+@cache
+def _written(currency: str, locale: str) -> Written:
+    digits = get_currency_precision(currency)
+    whole = "FM999,999,999,990"
+    before, after = re.split(r"\d[\d\W]*\d|\d", format_currency(Decimal(0), currency, locale=locale))
+    signs = get_group_symbol(locale)[:1] + get_decimal_symbol(locale)[:1]
+    return Written(before, after, whole + ("." + "0" * digits if digits else ""), whole, signs)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
 from django.db.models import prefetch_related_objects
+
+from loyaltyflow import planned
 
 from .discounts import Discount
 from .vouchers import Voucher
@@ -17,7 +18,7 @@ SELECT id, polymorphic_ctype_id,
     ARRAY(SELECT product_id FROM rewards_discount_products WHERE discount_id = discount.id),
     ARRAY(SELECT segment_id FROM rewards_discount_segments WHERE discount_id = discount.id),
     ARRAY(SELECT tier_id FROM rewards_discount_tiers WHERE discount_id = discount.id)
-FROM rewards_discount AS discount WHERE id = ANY(%s)
+FROM rewards_discount AS discount WHERE id = ANY(%s::bigint[])
 """
 
 
@@ -53,16 +54,15 @@ def claims(vouchers: Iterable[Voucher], discounts: Iterable[int] = ()) -> list[C
 
 def read(ids: Iterable[int]) -> dict[int, Discount]:
     """The discounts with these ids, each with what it names, and the ids of what it is restricted to."""
-    with connection.cursor() as cursor:
-        cursor.execute(KINDS, [sorted(ids)])
-        rows = cursor.fetchall()
+    wanted = sorted(ids)
+    rows = planned.rows(KINDS, [wanted]) if wanted else []
     of_kind: dict[int, list[int]] = {}
     for pk, kind, *_lists in rows:
         of_kind.setdefault(kind, []).append(pk)
     found: list[Discount] = []
     for number, own in of_kind.items():
         model: Any = ContentType.objects.get_for_id(number).model_class()
-        found += model.objects.non_polymorphic().filter(pk__any=own)
+        found += planned.read(model, "id = ANY(%s::bigint[])", [own])
     restricted = {pk: lists for pk, _kind, *lists in rows}
     for each in found:
         each.only_products, each.only_segments, each.only_tiers = restricted[each.pk]

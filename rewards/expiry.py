@@ -17,20 +17,20 @@ def some_months_after(instant: str, months: str, programme: Programme) -> str:
 
     It is a midnight: that after the day itself, or that after the month of this day.
     """
-    local = f"(({instant}) AT TIME ZONE %(zone)s)"
+    local = f"(({instant}) AT TIME ZONE %(zone)s::text)"
     if programme.expires_at_month_end:
         end = f"date_trunc('month', {local}) + make_interval(months => 1 + {months})"
     else:
         end = f"date_trunc('day', {local} + make_interval(months => {months})) + interval '1 day'"
-    return f"(({end}) AT TIME ZONE %(zone)s)"
+    return f"(({end}) AT TIME ZONE %(zone)s::text)"
 
 
 def date_of_next_year(instant: str) -> str:
     """SQL of the midnight after the programme's date in the year after the instant's; in a short month its last day."""
-    january = f"date_trunc('year', ({instant}) AT TIME ZONE %(zone)s) + interval '1 year'"
-    month = f"({january} + make_interval(months => %(month)s - 1))"
+    january = f"date_trunc('year', ({instant}) AT TIME ZONE %(zone)s::text) + interval '1 year'"
+    month = f"({january} + make_interval(months => %(month)s::int - 1))"
     last_day = f"{month} + interval '1 month'"
-    return f"(least({month} + make_interval(days => %(day)s), {last_day}) AT TIME ZONE %(zone)s)"
+    return f"(least({month} + make_interval(days => %(day)s::int), {last_day}) AT TIME ZONE %(zone)s::text)"
 
 
 class Policy:
@@ -62,9 +62,9 @@ class Policy:
         """SQL of the moment from which points earned at the moment `earned` cannot be spent; NULL: never."""
         return {
             Programme.Expiry.NEVER: "NULL::timestamptz",
-            Programme.Expiry.MONTHS: some_months_after(earned, "%(months)s", self.programme),
+            Programme.Expiry.MONTHS: some_months_after(earned, "%(months)s::int", self.programme),
             Programme.Expiry.DATE: date_of_next_year(earned),
             Programme.Expiry.INACTIVITY: some_months_after(
-                f"greatest({earned}, {LAST_PURCHASE.format(customer=customer)})", "%(months)s", self.programme
+                f"greatest({earned}, {LAST_PURCHASE.format(customer=customer)})", "%(months)s::int", self.programme
             ),
         }[Programme.Expiry(self.programme.expiry)]

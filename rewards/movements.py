@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection, models
-from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db import models
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import SQLCompiler
-
-from loyaltyflow.sql import compiled
 
 
 class QueryOver(Query):
@@ -57,15 +54,3 @@ class Movement(models.Model):
         Customers stand in their order, as accounts are taken everywhere.
         """
         return models.QuerySet(cls, query=QueryOver(cls, sql, parameters)).order_by("customer", "key")
-
-
-def planned_once(rows: models.QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a long query that takes longer to plan than to answer: a connection keeps its plan."""
-    sql, parameters = compiled(rows)
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = 0  # of cursors such as this one; Django's own write values into the text
-    bare: Any = ServerBindingCursor
-    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(bare(connection.connection)) as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) AS found", parameters)
-        return cursor.fetchall()

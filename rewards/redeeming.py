@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count
 
+from loyaltyflow import planned
 from loyaltyflow.store.events import Event
 from loyaltyflow.store.models import Order
 
@@ -26,8 +28,9 @@ WHERE held.id = voucher.id AND state IN ('free', 'issued') AND (uses_allowed IS 
     AND (expires_at IS NULL OR expires_at > %s)
 RETURNING voucher.id
 """
+# Uses are no decision of anybody, and the audit leaves them out.
 COUNT_DISCOUNTS = """
-WITH held AS MATERIALIZED (SELECT id FROM rewards_discount WHERE id = ANY(%s) ORDER BY id FOR UPDATE)
+WITH held AS MATERIALIZED (SELECT id FROM rewards_discount WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE)
 UPDATE rewards_discount AS discount SET uses = uses + asked.times
 FROM held JOIN unnest(%s::bigint[], %s::int[]) AS asked (id, times) ON asked.id = held.id
 WHERE held.id = discount.id AND (uses_allowed IS NULL OR uses + asked.times <= uses_allowed)
@@ -52,6 +55,26 @@ WHERE held.id = discount.id
 """
 
 
+# The uses, and one event for each by a known customer.
+USE = """
+WITH made AS (
+    INSERT INTO rewards_redemption (
+        discount_id, voucher_id, customer_id, order_id, amount, budget_id, redeemed_at, store_location, till, is_single
+    )
+    SELECT discount, voucher, %(customer)s::bigint, %(order)s, amount, budget, %(now)s, %(store)s, %(till)s, is_single
+    FROM unnest(%(discounts)s::bigint[], %(vouchers)s::bigint[], %(amounts)s::numeric[], %(budgets)s::bigint[],
+        %(single)s::boolean[]) AS taken (discount, voucher, amount, budget, is_single)
+    RETURNING *
+),
+told AS (
+    INSERT INTO store_event (name, customer_id, occurred_at, key, properties)
+    SELECT 'voucher_redeemed', customer_id, redeemed_at, 'voucher_redeemed:' || id,
+        jsonb_strip_nulls(jsonb_build_object('discount', discount_id, 'voucher', voucher_id))
+    FROM made WHERE customer_id IS NOT NULL ORDER BY id
+)
+"""
+
+
 @transaction.atomic
 def used(
     taken: Sequence[tuple[Claim, Off]],
@@ -67,29 +90,43 @@ def used(
     Raises Refused if another till was quicker; then nothing is written. Two at the same time wait for each other, and
     the statements do not depend on how many claims there are.
     """
+    return use(taken, order, customer_id, now, store_location=store_location, till=till)
+
+
+def use(
+    taken: Sequence[tuple[Claim, Off]],
+    order: Order,
+    customer_id: int | None,
+    now: datetime,
+    *,
+    store_location: str = "",
+    till: str = "",
+) -> list[Redemption]:
+    """As `used`, for a caller who gives up the whole transaction when Refused is raised."""
     if not taken:
         return []
     claims = [claim for claim, _off in taken]
     _take_vouchers(claims, now)
     _count_discounts(claims, customer_id)
     _draw(taken, customer_id, now)
-    redemptions = Redemption.objects.bulk_create(
-        Redemption(
-            discount_id=claim.discount.pk,
-            voucher=claim.voucher,
-            customer_id=customer_id,
-            order=order,
-            amount=off.total,
-            budget=claim.discount.money_budget,
-            redeemed_at=now,
-            store_location=store_location,
-            till=till,
-            is_single=claim.voucher is not None and claim.voucher.uses_allowed == 1,
-        )
-        for claim, off in taken
-    )
-    _tell("voucher_redeemed", redemptions, now)
+    place = {"customer": customer_id, "order": order.pk, "now": now, "store": store_location, "till": till}
+    redemptions = planned.made(Redemption, USE, {**place, **_columns(taken)})
+    for redemption, claim in zip(redemptions, claims, strict=True):
+        redemption.order, redemption.discount, redemption.voucher = order, claim.discount, claim.voucher
     return redemptions
+
+
+def _columns(taken: Sequence[tuple[Claim, Off]]) -> dict[str, list[Any]]:
+    """What differs from use to use."""
+    vouchers = [claim.voucher for claim, _off in taken]
+    budgets = [claim.discount.money_budget for claim, _off in taken]
+    return {
+        "discounts": [claim.discount.pk for claim, _off in taken],
+        "vouchers": [voucher and voucher.pk for voucher in vouchers],
+        "amounts": [off.total for _claim, off in taken],
+        "budgets": [budget and budget.pk for budget in budgets],
+        "single": [voucher is not None and voucher.uses_allowed == 1 for voucher in vouchers],
+    }
 
 
 @transaction.atomic
@@ -125,7 +162,7 @@ def _take_vouchers(claims: Sequence[Claim], now: datetime) -> None:
 def _count_discounts(claims: Sequence[Claim], customer_id: int | None) -> None:
     """Count each use. Raises Refused if a discount was used up meanwhile, by all or by this customer."""
     times = Counter(claim.discount.pk for claim in claims)
-    counted = {pk for (pk,) in _moved(COUNT_DISCOUNTS, times)}
+    counted = {pk for (pk,) in planned.rows(COUNT_DISCOUNTS, [list(times), list(times), list(times.values())])}
     for claim in claims:
         if claim.discount.pk not in counted:
             raise _too_late(claim, Reason.LIMIT_REACHED, "It was just used up at another till.")

@@ -8,6 +8,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from loyaltyflow import planned
 from loyaltyflow.audit import telling
 from loyaltyflow.models import ApiKey
 
@@ -22,7 +23,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         if len(words) != 2 or words[0].lower() != "bearer":
             raise AuthenticationFailed("Send the header as: Authorization: Bearer <your API key>.")
-        key = ApiKey.objects.filter(prefix=words[1][:11].replace("\0", "")).first()
+        key = planned.first(ApiKey, "prefix = %s", [words[1][:11].replace("\0", "")])
         if key is None or not hmac.compare_digest(key.digest, ApiKey.digest_of(words[1])):
             raise AuthenticationFailed("This API key is not known. Copy it again, or make a new one under API keys.")
         if key.revoked_at:

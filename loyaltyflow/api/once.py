@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from django.db import connection
 from django.http import HttpResponse
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
+from loyaltyflow import planned
 from loyaltyflow.again import StillInTheWay, again
-from loyaltyflow.models import Answer, ApiKey
+from loyaltyflow.models import ApiKey
 
 from .body import Body
 from .errors import Busy, InFlight, KeyReused
@@ -20,9 +20,15 @@ from .errors import Busy, InFlight, KeyReused
 REPLAYED = "Idempotent-Replayed"
 # Whether nobody else works under the name, and the answer that was given under it. It waits for nobody.
 KNOWN = """
-SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0)), known.fingerprint, known.status, known.body
+SELECT pg_try_advisory_xact_lock(hashtextextended(%(name)s, 0)), fingerprint, status, body
 FROM (SELECT) AS one
-LEFT JOIN loyaltyflow_answer AS known ON known.api_key_id = %s AND known.key = %s
+LEFT JOIN loyaltyflow_answer AS known ON known.api_key_id = %(api_key)s::bigint AND known.key = %(key)s
+"""
+# An answer that may be lost with the machine makes nobody wait for the disk.
+KEEP = """
+INSERT INTO loyaltyflow_answer (api_key_id, key, fingerprint, status, body, created_at)
+VALUES (%(api_key)s, %(key)s, %(fingerprint)s, %(status)s, %(body)s, now())
+RETURNING CASE WHEN NOT %(is_lasting)s THEN set_config('synchronous_commit', 'off', true) END
 """
 
 
@@ -32,25 +38,38 @@ class Reply:
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
+    is_lasting: bool = True  # whether the answer must outlive a crash of the machine
+
+
+class NothingDone(Exception):
+    """What was begun is to be taken back. The answer is kept all the same: `reply` makes it, with what goes with it."""
+
+    def __init__(self, reply: Callable[[], Reply]) -> None:
+        super().__init__()
+        self.reply = reply
 
 
 def once(request: Request, act: Callable[[], Reply]) -> HttpResponse:
     """The answer of `act`, or the stored one if it was asked for under the request's Idempotency-Key before.
 
     The effect and its answer are one transaction, which is tried again when another writer was faster or in the way.
-    Raises InFlight, KeyReused, or Busy when it still was after all tries.
+    If it raises NothingDone, only the answer is written. Raises InFlight, KeyReused, or Busy when another writer still
+    was in the way after all tries.
     """
     api_key, key, fingerprint = cast(ApiKey, request.auth), key_of(request), fingerprint_of(request)
     try:
-        return again(lambda: _once(api_key, key, fingerprint, act))
+        try:
+            return again(lambda: _once(api_key, key, fingerprint, act))
+        except NothingDone as begun:
+            reply = begun.reply
+            return again(lambda: _once(api_key, key, fingerprint, reply))
     except StillInTheWay:
         raise Busy from None
 
 
 def _once(api_key: ApiKey, key: str, fingerprint: str, act: Callable[[], Reply]) -> HttpResponse:
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN, [f"{api_key.pk}:{key}", api_key.pk, key])
-        is_free, known, status, body = cursor.fetchone()
+    asked = {"api_key": api_key.pk, "key": key}
+    [(is_free, known, status, body)] = planned.rows(KNOWN, {**asked, "name": f"{api_key.pk}:{key}"})
     if not is_free:
         raise InFlight
     if known is not None:
@@ -59,7 +78,8 @@ def _once(api_key: ApiKey, key: str, fingerprint: str, act: Callable[[], Reply])
         return _response(status, body, {REPLAYED: "true"})
     reply = act()
     text = json.dumps(reply.body, separators=(",", ":"))
-    Answer.objects.create(api_key=api_key, key=key, fingerprint=fingerprint, status=reply.status, body=text)
+    kept = {"fingerprint": fingerprint, "status": reply.status, "body": text, "is_lasting": reply.is_lasting}
+    planned.rows(KEEP, {**asked, **kept})
     return _response(reply.status, text)
 
 

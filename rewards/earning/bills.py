@@ -39,6 +39,7 @@ lines AS (
     LEFT JOIN LATERAL (SELECT sum(net) AS total FROM store_orderline WHERE order_id = o.id) AS l ON true
     WHERE coalesce(l.total, 0) <= 0 AND o.net <> coalesce(l.total, 0)
 )"""
+ONE_ORDER = ORDERS.format(orders="SELECT id, customer_id, completed_at, net FROM store_order WHERE id = %s")
 ONE = """
 bills AS (SELECT 0 AS bill, %s::bigint AS customer, %s::timestamptz AS at, %s::numeric AS factor),
 lines AS (
@@ -64,6 +65,11 @@ def of_orders(orders: models.QuerySet[Order], factor: Decimal | None = None) -> 
         orders.filter(completed_at__isnull=False).order_by().values_list("pk", "customer_id", "completed_at", "net")
     )
     return Bills(ORDERS.format(orders=sql), [*parameters, factor])
+
+
+def of_order(order: int, factor: Decimal) -> Bills:
+    """The order, a purchase; `factor` is what a voucher multiplies its points by."""
+    return Bills(ONE_ORDER, [order, factor])
 
 
 def of_bill(bill: Bill, customer: int | None, factor: Decimal) -> Bills:

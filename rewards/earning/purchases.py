@@ -1,5 +1,6 @@
 """Points for purchases: of orders, and what a bill would earn."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models
 from django.db.models import F
 
+from loyaltyflow import planned
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order, StoreSettings
 
@@ -15,18 +17,16 @@ from .. import ledger
 from ..bill import Bill
 from ..expiry import Policy
 from ..models import Entry, Movement, Programme
-from ..movements import planned_once
-from .bills import of_bill, of_orders
-from .sums import worked_out
+from .bills import of_bill, of_order, of_orders
+from .sums import queries, worked_out
 
-COLUMNS = ("key", "customer", "occurred_at", "points", "order", "explanation", "rule")
-# Movements that are worked out already.
-WORKED_OUT = """
-movements AS (
-    SELECT key, customer, occurred_at, points, "order", NULL::bigint AS entry, explanation, rule::jsonb AS rule
-    FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
-        AS known (key, customer, occurred_at, points, "order", explanation, rule)
-)
+# What is worked out, as the ledger takes it.
+CREDITED = ("kind", "key", "customer", "occurred_at", "points", "order", "explanation", "rule")
+CREDITS = """
+SELECT 'earn' AS _kind, key AS _key, customer AS _customer, occurred_at AS _occurred_at, points AS _points,
+    "order" AS _order, explanation AS _explanation, rule AS _rule,
+    occurred_at + make_interval(days => %s) AS _available_at
+FROM movements WHERE points > 0 ORDER BY customer, key
 """
 
 
@@ -49,11 +49,8 @@ def quoted(
     programme = programme or Programme.load()
     if customer is None or not programme.is_active:
         return []
-    rows = worked_out(of_bill(bill, customer, factor), programme, store(), now)
-    return [
-        Earned(int(key.split(":")[1]), points, said)
-        for key, points, said in planned_once(rows.values_list("key", "points", "explanation"))
-    ]
+    known, parameters = queries(of_bill(bill, customer, factor), programme, store(), now)
+    return _each(planned.rows(f"WITH {known} SELECT key, points, explanation FROM movements", parameters))
 
 
 def earn(
@@ -71,17 +68,25 @@ def earn(
     return award(earning(orders, programme, now, factor, settings), programme, settings, now)
 
 
-def earn_one(order: Order, now: datetime, factor: Decimal, programme: Programme) -> int:
-    """As `earn` of a single order, whose points are worked out by a statement that is not planned each time."""
+def earn_one(order: int, now: datetime, factor: Decimal, programme: Programme) -> list[Earned]:
+    """What an order has earned that is a purchase: as `earn`, by a statement that is planned once."""
     if not programme.is_active:
-        return 0
+        return []
     settings = store()
-    rows = earning(Order.objects.filter(pk=order.pk), programme, now, factor, settings).filter(points__gt=0)
-    found = planned_once(rows.values_list(*COLUMNS))
-    if not found:
-        return 0
-    movements = Movement.over(WORKED_OUT, [list(column) for column in zip(*found, strict=True)])
-    return award(movements, programme, settings, now)
+    known, parameters = queries(of_order(order, factor), programme, settings, now)
+    made = ledger.award_planned(
+        f"WITH {known} {CREDITS}",
+        [*parameters, settings.return_window_days],
+        CREDITED,
+        kind=Entry.Kind.EARN,
+        policy=Policy(programme, settings),
+        now=now,
+    )
+    return _each(made)
+
+
+def _each(rows: Iterable[tuple[str, int, str]]) -> list[Earned]:
+    return [Earned(int(key.split(":")[1]), points, said) for key, points, said in rows]
 
 
 def earning(

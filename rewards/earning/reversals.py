@@ -123,12 +123,12 @@ def _take_back(movements: models.QuerySet[Movement], now: datetime) -> int:
 
 def due(orders: models.QuerySet[Order], now: datetime) -> models.QuerySet[Movement]:
     """What is to be taken back for the orders, and was not yet; below 0: what was taken and should not have been."""
-    written = Written.of(StoreSettings.load())
-    columns, values = written.columns()
+    values = Written.of(StoreSettings.load()).values()
     names = ("pk", "external_id", "net", "cancelled_at", "refunded_at")
     try:
         sql, parameters = compiled(orders.order_by().values_list(*names))
     except EmptyResultSet:
         return Movement.objects.none()
-    queries = DUE.format(columns=columns, orders=sql, amount=written.money("d.amount"), net=written.money("d.net"))
+    known = {"columns": Written.columns(), "amount": Written.money("d.amount"), "net": Written.money("d.net")}
+    queries = DUE.format(orders=sql, **known)
     return Movement.over(queries, [now, *values, *parameters])

@@ -1,6 +1,8 @@
 """How many points bills earn: the one statement by which quotes, purchases and past orders are all worked out."""
 
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from django.db import models
 
@@ -170,19 +172,28 @@ terms AS (
 
 def worked_out(bills: Bills, programme: Programme, store: StoreSettings, now: datetime) -> models.QuerySet[Movement]:
     """What each of the bills earns its customer by each rule; 0 points where a multiplier takes them all away."""
-    written = Written.of(store)
-    columns, values = written.columns()
-    queries = SUMS.format(
-        kinds=" UNION ALL ".join(_rates(kind) for kind in EarningRule.kinds() if kind.rates),
-        factor=written.number("p.factor"),
-        rate=written.number("r.rate"),
-        each=written.money("r.each", is_short=True),
-        net=written.money("p.net"),
-        quantity=written.number("p.quantity"),
-    )
+    return Movement.over(*queries(bills, programme, store, now))
+
+
+def queries(bills: Bills, programme: Programme, store: StoreSettings, now: datetime) -> tuple[str, list[Any]]:
+    """The same as the queries of a statement, the last of which is `movements`, and their parameters."""
     multiplies = programme.combination == Programme.Combination.MULTIPLY
-    terms = [now, store.time_zone, multiplies, programme.earns_before_joining, *values]
-    return Movement.over(f"{bills.sql}, {TERMS.format(columns=columns)}, {queries}", [*bills.parameters, *terms])
+    terms = [now, store.time_zone, multiplies, programme.earns_before_joining, *Written.of(store).values()]
+    return f"{bills.sql}, {_queries()}", [*bills.parameters, *terms]
+
+
+@cache
+def _queries() -> str:
+    kinds = " UNION ALL ".join(_rates(kind) for kind in EarningRule.kinds() if kind.rates)
+    sums = SUMS.format(
+        kinds=kinds,
+        factor=Written.number("p.factor"),
+        rate=Written.number("r.rate"),
+        each=Written.money("r.each", is_short=True),
+        net=Written.money("p.net"),
+        quantity=Written.number("p.quantity"),
+    )
+    return f"{TERMS.format(columns=Written.columns())}, {sums}"
 
 
 def _rates(kind: type[EarningRule]) -> str:

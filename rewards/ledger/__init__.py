@@ -7,7 +7,7 @@ once the sum of the customer's entries, and what is left of the lots less what i
 
 from .accounts import Points, lock, spendable, too_few
 from .corrections import put_back
-from .credits import award
+from .credits import award, award_planned
 from .debits import redeem, take
 from .lapse import activate, expire, lapse, prolong, warn
 from .proof import prove, prove_nightly, verify
@@ -18,6 +18,7 @@ __all__ = [
     "Points",
     "activate",
     "award",
+    "award_planned",
     "expire",
     "give_back",
     "lapse",

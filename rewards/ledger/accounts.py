@@ -4,13 +4,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from loyaltyflow import planned
 
 from ..bill import Reason, Refusal
 from ..points import Account
 
 # Rows are locked in the customers' order, here and everywhere, so that two statements never wait in a circle.
-LOCK = "SELECT customer_id FROM rewards_account WHERE customer_id = ANY(%s) ORDER BY customer_id FOR NO KEY UPDATE"
+LOCK = """
+SELECT customer_id FROM rewards_account WHERE customer_id = ANY(%s::bigint[]) ORDER BY customer_id FOR NO KEY UPDATE
+"""
 OPEN = """
 INSERT INTO rewards_account (customer_id, balance)
 SELECT customer, 0 FROM unnest(%s::bigint[]) AS customer ORDER BY customer ON CONFLICT DO NOTHING
@@ -24,9 +26,7 @@ lot.remaining > 0 AND lot.available_at <= %(now)s AND (lot.expires_at IS NULL OR
 SPENT_FIRST = "lot.expires_at ASC NULLS LAST, lot.earned_at, lot.entry_id"
 
 POINTS = """
-SELECT customer.id,
-    coalesce(sum(lot.remaining) FILTER (WHERE lot.available_at <= %(now)s), 0)::bigint,
-    coalesce(sum(lot.remaining) FILTER (WHERE lot.available_at > %(now)s), 0)::bigint,
+SELECT customer.id, lots.active, lots.pending,
     coalesce((
         SELECT sum(hold.points) FROM rewards_hold AS hold
         WHERE hold.customer_id = customer.id AND hold.ended_at IS NULL AND hold.expires_at > %(now)s
@@ -34,10 +34,12 @@ SELECT customer.id,
     coalesce(account.owed, 0)
 FROM unnest(%(customers)s::bigint[]) AS customer (id)
 LEFT JOIN rewards_account AS account ON account.customer_id = customer.id
-LEFT JOIN rewards_lot AS lot
-    ON lot.customer_id = customer.id AND lot.remaining > 0
-    AND (lot.expires_at IS NULL OR lot.expires_at > %(now)s)
-GROUP BY customer.id, account.owed
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(remaining) FILTER (WHERE available_at <= %(now)s), 0)::bigint AS active,
+        coalesce(sum(remaining) FILTER (WHERE available_at > %(now)s), 0)::bigint AS pending
+    FROM rewards_lot
+    WHERE customer_id = customer.id AND remaining > 0 AND (expires_at IS NULL OR expires_at > %(now)s)
+) AS lots
 """
 
 
@@ -59,19 +61,16 @@ class Points:
 def lock(customers: Iterable[int]) -> list[int]:
     """The customers' ids in ascending order, their accounts made if need be and kept from others until the commit."""
     ids = sorted(set(customers))
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK, [ids])
-        if cursor.rowcount < len(ids):
-            cursor.execute(OPEN, [ids])
-            cursor.execute(LOCK, [ids])
+    if len(planned.rows(LOCK, [ids])) < len(ids):
+        planned.rows(OPEN, [ids])
+        planned.rows(LOCK, [ids])
     return ids
 
 
 def spendable(customers: Iterable[int], now: datetime) -> dict[int, Points]:
     """For each of the customers what their account holds at `now`; who never had points has none of anything."""
-    with connection.cursor() as cursor:
-        cursor.execute(POINTS, {"customers": list(set(customers)), "now": now})
-        return {pk: Points(*amounts) for pk, *amounts in cursor.fetchall()}
+    found = planned.rows(POINTS, {"customers": list(set(customers)), "now": now})
+    return {pk: Points(*amounts) for pk, *amounts in found}
 
 
 def owing(customers: Iterable[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """Points that customers get."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -8,6 +9,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, connections, models, transaction
 from django.db.models import Value
 
+from loyaltyflow import planned
+from loyaltyflow.planned import numbered
 from loyaltyflow.sql import chosen, columns_of, named
 
 from ..expiry import Policy
@@ -21,7 +24,7 @@ AWARD = """
 WITH source AS MATERIALIZED ({select}),
 given AS (
     INSERT INTO rewards_entry ({columns}) SELECT {chosen} FROM source ON CONFLICT DO NOTHING
-    RETURNING id, customer_id, points, occurred_at, key
+    RETURNING id, customer_id, points, occurred_at, key, explanation
 ),
 lots AS (
     INSERT INTO rewards_lot (
@@ -41,11 +44,14 @@ balances AS (
 ),
 told AS (
     INSERT INTO store_event (name, customer_id, occurred_at, key, properties)
-    SELECT %(event)s, customer_id, occurred_at, %(event)s || ':' || id, jsonb_build_object('points', points) FROM given
+    SELECT %(event)s::text, customer_id, occurred_at, %(event)s::text || ':' || id,
+        jsonb_build_object('points', points)
+    FROM given
     ON CONFLICT DO NOTHING
 )
-SELECT (SELECT count(*) FROM given), (SELECT array_agg(customer_id) FROM balances WHERE owed > 0)
 """
+COUNTED = "SELECT (SELECT count(*) FROM given), (SELECT array_agg(customer_id) FROM balances WHERE owed > 0)"
+EACH = "SELECT key, points, explanation, (SELECT array_agg(customer_id) FROM balances WHERE owed > 0) FROM given"
 
 # What customers owe is paid for by the points that they can spend now: as much is taken from a lot as is taken off
 # what they owe, both by the entry that the lot came with.
@@ -101,24 +107,39 @@ def award(
     lots = {} if available_at is None else {"available_at": available_at}
     lots |= {} if expires_at is Expires.BY_POLICY else {"expires_at": expires_at}
     try:
-        statement, parameters = _award(rows, columns, lots, policy or Policy.load(), now)
+        select, parameters = named(chosen(rows, [(Entry, columns), (Lot, lots)]))
     except EmptyResultSet:
         return 0
+    policy = policy or Policy.load()
+    statement = _statement(select, [*columns], [*lots], policy) + COUNTED
     with transaction.atomic(using=rows.db, savepoint=False), connections[rows.db].cursor() as cursor:
-        cursor.execute(statement, {**parameters, "event": kind.event})
+        cursor.execute(statement, {**parameters, **policy.parameters, "now": now, "event": kind.event})
         new, owing = cursor.fetchone()
         if owing:
             recover(owing, now)
     return int(new)
 
 
-def _award(
-    rows: models.QuerySet[Any, Any], columns: dict[str, Any], lots: dict[str, Any], policy: Policy, now: datetime
-) -> tuple[str, dict[str, Any]]:
-    """The statement and its parameters; raises EmptyResultSet if there is nobody to give anything."""
-    select, parameters = named(chosen(rows, [(Entry, columns), (Lot, lots)]))
+@transaction.atomic(savepoint=False)
+def award_planned(
+    select: str, parameters: Sequence[Any], columns: Sequence[str], *, kind: Entry.Kind, policy: Policy, now: datetime
+) -> list[tuple[str, int, str]]:
+    """Key, points and explanation of the credits that were new: as `award`, by a statement that is planned once.
+
+    What is given is a SELECT of the columns, fields of Entry, and of `available_at`; each is called with `_` before.
+    """
+    source, named_parameters = numbered(select, parameters)
+    statement = _statement(source, columns, ["available_at"], policy) + EACH
+    known = {**named_parameters, **policy.parameters, "now": now, "event": kind.event}
+    found = planned.rows(statement, known)
+    recover(sorted({customer for row in found for customer in row[-1] or ()}), now)
+    return [(key, points, explanation) for key, points, explanation, _owing in found]
+
+
+def _statement(select: str, columns: Sequence[str], lots: Sequence[str], policy: Policy) -> str:
+    """All but the end of the statement that gives what the SELECT finds."""
     is_by_policy = "expires_at" not in lots
-    statement = AWARD.format(
+    return AWARD.format(
         select=select,
         columns=columns_of(Entry, columns),
         chosen=", ".join(f"_{name}" for name in columns),
@@ -127,7 +148,6 @@ def _award(
         idle_months=policy.idle_months if is_by_policy else "NULL::smallint",
         given="given JOIN source ON source._key = given.key" if lots else "given",
     )
-    return statement, {**parameters, **policy.parameters, "now": now}
 
 
 def recover(customers: list[int], now: datetime) -> int:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from loyaltyflow import planned
 from loyaltyflow.store.models import Order
 
 from ..bill import Refused
@@ -22,15 +23,17 @@ WITH line AS (
 ),
 held AS (
     SELECT coalesce(sum(points), 0) AS points FROM rewards_hold
-    WHERE customer_id = %(customer)s AND ended_at IS NULL AND expires_at > %(now)s AND id IS DISTINCT FROM %(hold)s
+    WHERE customer_id = %(customer)s AND ended_at IS NULL AND expires_at > %(now)s
+        AND id IS DISTINCT FROM %(hold)s::bigint
 ),
 made AS (
     INSERT INTO rewards_entry (customer_id, kind, points, occurred_at, key, order_id, explanation, by_id)
-    SELECT account.customer_id, %(kind)s, -%(points)s, %(now)s, %(key)s, %(order)s, %(explanation)s, %(by)s
+    SELECT account.customer_id, %(kind)s, -%(points)s::bigint, %(now)s, %(key)s::text, %(order)s, %(explanation)s,
+        %(by)s
     FROM rewards_account AS account, held
-    WHERE account.customer_id = %(customer)s
+    WHERE account.customer_id = %(customer)s AND NOT EXISTS (SELECT FROM rewards_entry WHERE key = %(key)s::text)
     AND (SELECT coalesce(max(upto), 0) FROM line) - account.owed - held.points >= %(points)s
-    RETURNING id, customer_id, points, occurred_at
+    RETURNING *
 ),
 moves AS (
     SELECT made.id AS entry_id, line.entry_id AS lot_id, made.customer_id,
@@ -40,7 +43,6 @@ moves AS (
 changes AS (SELECT customer_id, points FROM made),
 {MOVED},
 {TOLD}
-SELECT id FROM made
 """
 
 
@@ -103,9 +105,5 @@ def take(
 def _spend(parameters: dict[str, Any]) -> Entry | None:
     """The entry of that key, made if there is none yet; None if there are too few points."""
     lock([parameters["customer"]])
-    if known := Entry.objects.filter(key=parameters["key"]).first():
-        return known
-    with connection.cursor() as cursor:
-        cursor.execute(SPEND, parameters)
-        made = cursor.fetchone()
-    return Entry.objects.get(pk=made[0]) if made else None
+    made = planned.made(Entry, SPEND, parameters)
+    return made[0] if made else planned.first(Entry, "key = %(key)s", parameters)

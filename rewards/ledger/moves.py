@@ -11,7 +11,7 @@ used AS (
     UPDATE rewards_lot AS lot
     SET remaining = lot.remaining - moved.points,
         state = CASE
-            WHEN lot.remaining = moved.points THEN %(used_up)s
+            WHEN lot.remaining = moved.points THEN %(used_up)s::text
             WHEN lot.state = 'pending' OR lot.available_at > %(now)s THEN 'pending'
             ELSE 'active'
         END
@@ -50,7 +50,9 @@ SELECT count(*) FROM redated
 TOLD = """
 told AS (
     INSERT INTO store_event (name, customer_id, occurred_at, key, properties)
-    SELECT %(event)s, customer_id, occurred_at, %(event)s || ':' || id, jsonb_build_object('points', points) FROM made
+    SELECT %(event)s::text, customer_id, occurred_at, %(event)s::text || ':' || id,
+        jsonb_build_object('points', points)
+    FROM made
     ON CONFLICT DO NOTHING
 )
 """

@@ -7,13 +7,17 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 
+from loyaltyflow import planned
 from loyaltyflow.store.clock import store
-from loyaltyflow.store.models import Customer, Product
+from loyaltyflow.store.models import Customer
 
 from .. import ledger
 from ..bill import ZERO, Bill, Line, Reason, Refusal, Refused, smallest_coin
 from ..codes import key
 from ..programme import Programme
+
+SOLD = "SELECT sku, id, name, category, brand FROM store_product WHERE sku = ANY(%s)"
+WHO_IT_IS = "id = (SELECT coalesce(merged_into_id, id) FROM store_customer WHERE id = %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,10 @@ def person(customer: int | None) -> Customer | None:
 
 def known(customer: int) -> Customer:
     """The customer of that number, or whom they turned out to be; raises Refused if there is none."""
-    found = Customer.everyone.select_related("merged_into").filter(pk=customer).first()
+    found = planned.first(Customer, WHO_IT_IS, [customer])
     if found is None:
         raise Refused(Refusal("customer", Reason.NOT_FOUND, f"There is no customer {customer}. Look them up again."))
-    return found.merged_into or found
+    return found
 
 
 def locked_account(customer: Customer) -> Customer:
@@ -93,9 +97,7 @@ def locked_account(customer: Customer) -> Customer:
 
 def lines_of(items: list[Item]) -> Iterable[Line]:
     """The lines of a bill, numbered from 1, with what is known of their products."""
-    columns = ("sku", "pk", "name", "category", "brand")
-    sold = Product.objects.filter(sku__any=[item.sku for item in items])
-    products = {row[0]: row[1:] for row in sold.values_list(*columns)}
+    products = {row[0]: row[1:] for row in planned.rows(SOLD, [[item.sku for item in items]])}
     for number, item in enumerate(items, 1):
         product, name, category, brand = products.get(item.sku, (None, item.name or item.sku, "", ""))
         yield Line(number, item.sku, product, name, category, brand, item.quantity, item.amount)

@@ -1,5 +1,6 @@
 """A purchase at a till: redeemed, written down and earned in one transaction."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -7,21 +8,45 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from loyaltyflow.store.models import Customer, Event, Order, OrderLine, Product
+from loyaltyflow import planned
+from loyaltyflow.store.models import Customer, Event, Order, Product
 from loyaltyflow.store.templatetags.figures import money
 
 from .. import earning, ledger
 from ..bill import ZERO, Reason, Refusal, Refused
 from ..earning import Earned
 from ..holds import Hold
-from ..points import Entry
 from ..programme import Programme
 from ..receipts import Receipt
-from ..redeeming import used
+from ..redeeming import use
 from . import telling
 from .asking import Ask, locked_account
 from .quote import Quote, earns, held, in_turn, price, vouchers
 from .refunds import order_event, state, status
+
+ORDER_COLUMNS = [
+    *("customer_id", "source", "external_id", "placed_at", "completed_at"),
+    *("net", "discount", "tax", "shipping", "discount_code", "channel", "store_location"),
+]
+# An order with its lines, and the events that tell of it.
+WRITE = f"""
+WITH made AS (
+    INSERT INTO store_order ({", ".join(ORDER_COLUMNS)})
+    VALUES ({", ".join(f"%({column})s" for column in ORDER_COLUMNS)}) RETURNING *
+),
+lines AS (
+    INSERT INTO store_orderline (order_id, number, product_id, quantity, net, discount)
+    SELECT made.id, line.* FROM made, unnest(%(numbers)s::int[], %(products)s::bigint[], %(quantities)s::numeric[],
+        %(nets)s::numeric[], %(discounts)s::numeric[]) AS line
+),
+told AS (
+    INSERT INTO store_event (name, customer_id, occurred_at, source, key, properties)
+    SELECT event, customer_id, %(now)s, source, event || ':' || id, jsonb_build_object('order', id, 'net', net::text)
+    FROM made, unnest(%(events)s::text[]) AS event ON CONFLICT DO NOTHING
+)
+SELECT id FROM made
+"""
+RECEIPT = "INSERT INTO rewards_receipt (order_id, asked, told, till, by_id) VALUES (%s, %s, %s::jsonb, %s, %s)"
 
 
 @dataclass(frozen=True)
@@ -43,7 +68,7 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
         raise Refused(Refusal("customer", Reason.NOT_FOUND, "A purchase needs a customer. Look them up first."))
     customer = locked_account(ask.customer)
     ask = replace(ask, customer=customer)
-    before = Order.objects.filter(source=ask.source, external_id=number).select_related("receipt").first()
+    before = planned.first(Order, "source = %s AND external_id = %s", [ask.source, number])
     if before is not None:
         return _again(before, ask, now, is_completed)
     hold = held(ask, now)
@@ -51,11 +76,12 @@ def commit(ask: Ask, number: str, now: datetime, *, is_completed: bool = True) -
     if priced.refusals:
         raise Refused(priced.refusals[0])
     order = _written(priced, customer.pk, number, now, is_completed)
-    used(priced.taken, order, customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
+    use(priced.taken, order, customer.pk, now, store_location=ask.bill.store_location, till=ask.till)
     _spend(priced, order, hold, now)
     earned = _earned(order, priced.factor, ask.programme, now) if is_completed else earns(priced, now)
     told = {**telling.told(priced), **telling.earning(earned)}
-    Receipt.objects.create(order=order, asked=_digest(ask, customer.pk), told=told, till=ask.till, by=ask.by)
+    by = ask.by.pk if ask.by else None
+    planned.rows(RECEIPT, [order.pk, _digest(ask, customer.pk), json.dumps(told), ask.till, by])
     return _sale(order, told, now)
 
 
@@ -66,7 +92,7 @@ def _sale(order: Order, told: dict[str, Any], now: datetime) -> Sale:
 def _written(priced: Quote, customer: int, number: str, now: datetime, is_completed: bool) -> Order:
     """The order with its lines, and the events that tell of it."""
     ask = priced.ask
-    order = Order.objects.create(
+    order = Order(
         customer_id=customer,
         source=ask.source,
         external_id=number,
@@ -80,20 +106,24 @@ def _written(priced: Quote, customer: int, number: str, now: datetime, is_comple
         channel=ask.bill.channel,
         store_location=ask.bill.store_location,
     )
-    products = _products(ask)
-    OrderLine.objects.bulk_create(
-        OrderLine(
-            order=order,
-            number=line.number,
-            product_id=products[line.sku],
-            quantity=line.quantity,
-            net=line.amount - priced.off_lines[line.number] - priced.by_points.get(line.number, ZERO),
-            discount=priced.off_lines[line.number] + priced.by_points.get(line.number, ZERO),
-        )
-        for line in ask.bill.lines
-    )
-    _tell(order, ["order_placed", "order_completed"] if is_completed else ["order_placed"], now)
+    events = ["order_placed", "order_completed"] if is_completed else ["order_placed"]
+    known = {column: getattr(order, column) for column in ORDER_COLUMNS}
+    [(order.pk,)] = planned.rows(WRITE, {**known, **_lines(priced), "events": events, "now": now})
+    order._state.adding = False
     return order
+
+
+def _lines(priced: Quote) -> dict[str, list[Any]]:
+    """The columns of the order's lines."""
+    lines, products = priced.ask.bill.lines, _products(priced.ask)
+    off = [priced.off_lines[line.number] + priced.by_points.get(line.number, ZERO) for line in lines]
+    return {
+        "numbers": [line.number for line in lines],
+        "products": [products[line.sku] for line in lines],
+        "quantities": [line.quantity for line in lines],
+        "nets": [line.amount - less for line, less in zip(lines, off, strict=True)],
+        "discounts": off,
+    }
 
 
 def _products(ask: Ask) -> dict[str, int]:
@@ -129,9 +159,7 @@ def _spend(priced: Quote, order: Order, hold: Hold | None, now: datetime) -> Non
 
 def _earned(order: Order, factor: Decimal, programme: Programme, now: datetime) -> tuple[Earned, ...]:
     """What the completed order has earned."""
-    earning.earn_one(order, now, factor, programme)
-    entries = Entry.objects.filter(order=order, kind=Entry.Kind.EARN)
-    return in_turn(Earned(each.rule["rule"], each.points, each.explanation) for each in entries)
+    return in_turn(earning.earn_one(order.pk, now, factor, programme))
 
 
 def _again(order: Order, ask: Ask, now: datetime, is_completed: bool) -> Sale:

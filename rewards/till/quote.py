@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
 from functools import cached_property
 
+from loyaltyflow import planned
 from loyaltyflow.store.clock import store
 
 from .. import codes, earning, ledger
@@ -17,6 +18,11 @@ from ..holds import Hold
 from ..vouchers import Voucher
 from .asking import Ask
 from .holds import taken
+
+# The open holds of others on vouchers that can be used once.
+OTHERS = """
+voucher_id = ANY(%(vouchers)s::bigint[]) AND is_single AND ended_at IS NULL AND expires_at > %(now)s AND id <> %(hold)s
+"""
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,8 @@ def vouchers(ask: Ask, for_update: bool = False) -> dict[str, Voucher]:
     """The vouchers of the codes that are known, by the code as it was asked; locked in the order of their ids."""
     if not ask.codes:
         return {}
-    rows = Voucher.objects.select_for_update(no_key=True) if for_update else Voucher.objects.all()
-    found = {each.key: each for each in rows.filter(key__any=[codes.key(code) for code in ask.codes]).order_by("pk")}
+    where = f"key = ANY(%s) ORDER BY id{' FOR NO KEY UPDATE' if for_update else ''}"
+    found = {each.key: each for each in planned.read(Voucher, where, [[codes.key(code) for code in ask.codes]])}
     return {code: found[key] for code in ask.codes if (key := codes.key(code)) in found}
 
 
@@ -121,7 +127,7 @@ def _kept_by_others(found: dict[str, Voucher], hold: Hold | None, now: datetime)
     if not found:
         return {}
     wanted = [voucher.pk for voucher in found.values()]
-    others = Hold.objects.open(now).filter(voucher__any=wanted, is_single=True).exclude(pk=hold.pk if hold else 0)
+    others = planned.read(Hold, OTHERS, {"vouchers": wanted, "now": now, "hold": hold.pk if hold else 0})
     return {each.voucher_id: each for each in others if each.voucher_id}
 
 

@@ -167,13 +167,14 @@ def test_the_same_event_posted_five_times_at_once_is_one_row(send):
 
 
 def test_an_answer_and_its_effect_are_one_transaction(send, monkeypatch):
-    def dies(**fields):
+    def dies(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Answer.objects, "create", dies)
+    monkeypatch.setattr("loyaltyflow.api.once._response", dies)
     with pytest.raises(KeyboardInterrupt):
         send("customers", {"email": "a@example.com"}, key="one")
     assert not Customer.objects.exists()
+    assert not Answer.objects.exists()
     monkeypatch.undo()
     assert results(send("customers", {"email": "a@example.com"}, key="one")) == [("created", [])]
 

@@ -171,7 +171,7 @@ def test_the_answer_is_kept_for_a_week_and_more():
     assert Answer.objects.get().body.encode() == response.content
 
 
-def test_the_statements_of_a_purchase_do_not_depend_on_lines_and_codes(django_assert_max_num_queries):
+def test_the_statements_of_a_purchase_do_not_depend_on_lines_and_codes(django_assert_num_queries):
     shop.rule()
     who, till = shop.member(1000), shop.till()
     for number in range(10):
@@ -180,10 +180,10 @@ def test_the_statements_of_a_purchase_do_not_depend_on_lines_and_codes(django_as
     def statements(number, lines, codes):
         bill = shop.bill(*["20.00"] * lines)
         asked = {"external_id": number, "customer": who.pk, "bill": bill, "codes": codes, "points_to_use": 5}
-        with django_assert_max_num_queries(47) as counted:
+        with django_assert_num_queries(27):
             response = till("till/orders", asked)
             assert response.status_code == 200, response.content
-        return len(counted)
 
     till("till/orders", {"external_id": "R-0", "customer": who.pk, "bill": shop.bill(*["20.00"] * 50)})
-    assert statements("R-1", 1, ["SAVE0"]) == statements("R-2", 50, [f"SAVE{number}" for number in range(1, 10)])
+    statements("R-1", 1, ["SAVE0"])
+    statements("R-2", 50, [f"SAVE{number}" for number in range(1, 10)])

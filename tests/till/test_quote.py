@@ -155,7 +155,7 @@ def test_money_has_the_decimals_of_the_currency():
     assert (told["totals"]["net"], told["lines"][0]["amount"]) == ("1200", "1200")
 
 
-def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_assert_max_num_queries):
+def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_assert_num_queries):
     shop.rule()
     who, till = shop.member(100), shop.till()
     for number in range(9):
@@ -163,10 +163,9 @@ def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_asser
 
     def statements(lines, codes):
         bill = shop.bill(*["10.00"] * lines)
-        with django_assert_max_num_queries(20) as counted:
+        with django_assert_num_queries(16):
             asked = {"customer": who.pk, "bill": bill, "codes": codes, "points_to_use": 5}
             assert quoted(till("till/quote", asked))["refusals"] == []
-        return len(counted)
 
     statements(1, ["SAVE0"])
-    assert statements(1, ["SAVE0"]) == statements(50, [f"SAVE{number}" for number in range(9)])
+    statements(50, [f"SAVE{number}" for number in range(9)])

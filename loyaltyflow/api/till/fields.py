@@ -34,6 +34,8 @@ def found(value: Any) -> str:
 class Strict(serializers.Serializer[Any]):
     """An object that has the fields it should have, and no others."""
 
+    default_error_messages = {"null": "Expected an object, found null."}
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({"": [f"Expected an object, found {found(data)}."]})
