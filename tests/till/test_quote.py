@@ -167,5 +167,7 @@ def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_asser
             asked = {"customer": who.pk, "bill": bill, "codes": codes, "points_to_use": 5}
             assert quoted(till("till/quote", asked))["refusals"] == []
 
+    # The first one notes when the key was used.
+    quoted(till("till/quote", {"customer": who.pk, "bill": shop.bill(), "codes": ["SAVE0"]}))
     statements(1, ["SAVE0"])
     statements(50, [f"SAVE{number}" for number in range(9)])
