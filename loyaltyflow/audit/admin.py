@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -86,7 +87,10 @@ class ChangeAdmin(ReadOnlyAdmin):
         """The log as the filters of the address leave it, as a CSV file; that it was taken is in the log itself."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        changes = self.get_changelist_instance(request).get_queryset(request)
+        try:
+            changes = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:loyaltyflow_change_changelist") + "?e=1")
         return csv_file(_lines(changes), "audit", label="loyaltyflow.change", what="Audit", rows=changes.count())
 
 

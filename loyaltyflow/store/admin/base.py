@@ -1,8 +1,9 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.timezone import make_aware
@@ -54,6 +55,11 @@ class StoreAdmin(ModelAdmin):
     list_filter_submit = True
     list_per_page = 50
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in; what cannot be the number of a row is left out."""
+        known = super().get_changeform_initial_data(request)
+        return {name: value for name, value in known.items() if _can_be(self.model, name, value)}
+
 
 class ReadOnlyAdmin(StoreAdmin):
     """A page to look at: what it shows is only written by the program."""
@@ -86,3 +92,17 @@ class PeriodFilter(RangeDateFilter):
 
 def _midnight(day: date) -> datetime:
     return make_aware(datetime.combine(day, time.min))
+
+
+def _can_be(model: type[Model], name: str, value: Any) -> bool:
+    """Whether the value can be one of the field, or several of them, as far as it names other rows."""
+    field = next((each for each in model._meta.get_fields() if each.name == name and each.concrete), None)
+    if field is None or field.related_model is None:
+        return True
+    key = field.related_model._meta.pk
+    try:
+        for each in value if isinstance(value, list) else [value]:
+            key.to_python(each)
+    except ValidationError:
+        return False
+    return True
