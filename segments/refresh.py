@@ -110,7 +110,8 @@ def refresh(now: datetime) -> dict[str, int]:
         if events.query.is_empty():
             return dict(counts)
         segments = Segment.objects.live().select_for_update(no_key=True).with_trees()
-        now = max([now, *(each.built_at.astimezone(now.tzinfo) for each in segments if each.built_at)])
+        # Instants are compared, not times on the store's clock, which shows an hour of autumn twice.
+        now = max([now.astimezone(UTC), *(each.built_at for each in segments if each.built_at)]).astimezone(now.tzinfo)
         news = _news(events) if segments else []
         for segment in _in_order(segments):
             counts.update(apart(segment, partial(_brought_to, segment, news, now)))

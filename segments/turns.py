@@ -1,7 +1,7 @@
 """When a customer will meet conditions, or no longer, if nothing happens but that time goes by."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from loyaltyflow.store.models import Customer
 
@@ -31,7 +31,7 @@ def turn(tree: Condition, customer: Customer, now: datetime) -> Turn | None:
         due = Customer.objects.annotate(due=instants).values_list("due", flat=True).get(pk=customer.pk)
         if due is None:
             return None
-        at = max(due.astimezone(now.tzinfo), at + timedelta(microseconds=1))
+        at = max(due, at.astimezone(UTC) + timedelta(microseconds=1)).astimezone(now.tzinfo)
         if _holds(tree, customer, at) != holds:
             return Turn(at, joins=not holds)
     return None

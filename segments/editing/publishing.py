@@ -1,7 +1,7 @@
 """What saving the changed conditions of a segment would do, and doing it."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet, ValidationError
@@ -122,7 +122,7 @@ def _alone(now: datetime) -> datetime:
     """`now`, or the last refresh's if that is later; until the transaction ends, no refresh or publication runs."""
     FeedReader.objects.get_or_create(name=refresh.READER)
     reader = FeedReader.objects.select_for_update().get(name=refresh.READER)
-    return max(now, (reader.occurred_until or now).astimezone(now.tzinfo))
+    return max(now.astimezone(UTC), reader.occurred_until or now.astimezone(UTC)).astimezone(now.tzinfo)
 
 
 def _must_be_as(seen: str, segment: Segment) -> None:

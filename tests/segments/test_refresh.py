@@ -49,6 +49,21 @@ def everything() -> list:
     return [list(model.objects.order_by("pk").values()) for model in (Membership, Recheck, Segment, Event)]
 
 
+def test_in_the_hour_that_the_clock_shows_twice_no_refresh_goes_back():
+    """Ten past one in winter time is twenty minutes after ten to two in summer time."""
+    zone = ZoneInfo("America/New_York")
+    summer, winter = datetime(2026, 11, 1, 1, 50, tzinfo=zone), datetime(2026, 11, 1, 1, 10, tzinfo=zone, fold=1)
+    lives_here = segment(CustomerField.objects.create(field="state", operator="is", value="MA"), "Here")
+    refresh.refresh(summer)
+    who = factories.customer(first_name="Mover", state="MA")
+    happened("customer_updated", who.pk, summer + timedelta(minutes=1), "moved")
+
+    assert refresh.refresh(winter)["entered"] == 1
+
+    lives_here.refresh_from_db()
+    assert [each.joined_at for each in Membership.objects.filter(segment=lives_here)] == [winter.astimezone(UTC)]
+
+
 def test_a_build_takes_in_whom_it_finds_and_tells_nobody(now):
     factories.order(factories.customer(first_name="Buyer"), now - timedelta(days=5))
     factories.customer(first_name="Sleeper")
