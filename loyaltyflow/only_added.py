@@ -20,6 +20,15 @@ def append_only(message: str) -> list[pgtrigger.Trigger]:
     ]
 
 
+def guards() -> list[tuple[str, str]]:
+    """Every table that is only added to, with the name of each trigger in the database that holds it to that."""
+    names = {"only_added", "never_emptied"}
+    found = [
+        (model._meta.db_table, each.get_pgid(model)) for model, each in pgtrigger.registered() if each.name in names
+    ]
+    return sorted(found)
+
+
 def emptying(truncate: str) -> str:
     """The TRUNCATE statement, let through by tables that are only added to: for a store that is made to be emptied."""
     guards = [guard.get_pgid(model) for model, guard in pgtrigger.registered() if guard.name == "never_emptied"]

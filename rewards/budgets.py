@@ -3,7 +3,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.validators import MinValueValidator
 from django.db import connection, models, transaction
@@ -109,6 +109,13 @@ class Spending(models.Model):
     customer = models.ForeignKey(Customer, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     period_start = models.DateField(help_text="The first day of the period; 1970-01-01 if it is ever.")
     used = models.DecimalField(max_digits=14, decimal_places=2, default=0, db_default=0)
+    allowed = models.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        null=True,
+        editable=False,
+        help_text="Of everybody's: the most that the budget allowed when it was last drawn on.",
+    )
 
     class Meta:
         constraints = [
@@ -156,9 +163,10 @@ SELECT budget, start, 0 FROM unnest(%s::bigint[], %s::date[]) AS known (budget, 
 ON CONFLICT DO NOTHING
 """
 USE = """
-INSERT INTO rewards_spending (budget_id, period_start, customer_id, used)
-SELECT * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::numeric[])
-ON CONFLICT (budget_id, period_start, customer_id) DO UPDATE SET used = rewards_spending.used + excluded.used
+INSERT INTO rewards_spending (budget_id, period_start, customer_id, used, allowed)
+SELECT * FROM unnest(%s::bigint[], %s::date[], %s::bigint[], %s::numeric[], %s::numeric[])
+ON CONFLICT (budget_id, period_start, customer_id)
+DO UPDATE SET used = rewards_spending.used + excluded.used, allowed = excluded.allowed
 """
 GIVE_BACK = """
 UPDATE rewards_spending AS spending SET used = used - amount
@@ -193,7 +201,8 @@ def draw_each(wishes: Sequence[Wish], now: datetime) -> list[Decimal]:
         for place in {ours, theirs}:
             drawn[place] += amount
         given.append(amount)
-    _write(USE, drawn)
+    most = {wish.budget.pk: wish.budget.amount for wish in wishes}
+    _write(USE, ((*place, amount, None if place[2] else most[place[0]]) for place, amount in _sorted(drawn)))
     return given
 
 
@@ -209,7 +218,7 @@ def give_back(wishes: Iterable[tuple[Wish, datetime]]) -> None:
         for place in set(_places(wish, period_start(wish.budget.period, settings.local(at).date()))):
             drawn[place] += wish.amount
     _held({(budget, start) for budget, start, _customer in drawn})
-    _write(GIVE_BACK, drawn)
+    _write(GIVE_BACK, ((*place, amount) for place, amount in _sorted(drawn)))
 
 
 def left(budgets: Iterable[Budget], customer: int | None, now: datetime) -> dict[int, Decimal]:
@@ -263,10 +272,14 @@ def _used_by(customers: Collection[int | None], periods: Iterable[tuple[int, dat
     return defaultdict(Decimal, {(pk, start, customer): used for pk, start, customer, used in rows})
 
 
-def _write(statement: str, drawn: Mapping[Place, Decimal]) -> None:
+def _sorted(drawn: Mapping[Place, Decimal]) -> list[tuple[Place, Decimal]]:
+    """The amounts above 0, in the order in which their rows are locked."""
+    return sorted(((place, amount) for place, amount in drawn.items() if amount), key=lambda each: _in_order(each[0]))
+
+
+def _write(statement: str, found: Iterable[tuple[Any, ...]]) -> None:
     """Add the amounts to what was used, or take them off."""
-    rows = [(*place, amount) for place, amount in sorted(drawn.items(), key=lambda each: _in_order(each[0])) if amount]
-    if rows:
+    if rows := list(found):
         with connection.cursor() as cursor:
             cursor.execute(statement, [list(column) for column in zip(*rows, strict=True)])
 

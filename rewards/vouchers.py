@@ -172,6 +172,16 @@ class Voucher(models.Model):
         db_index=False,
         help_text="The order that brought it.",
     )
+    budget = models.ForeignKey(
+        Budget,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+        help_text="Which it was taken from when it was given.",
+    )
     superseded_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
     )

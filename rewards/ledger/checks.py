@@ -1,14 +1,27 @@
 """What must be true of the whole ledger. Each check is one SELECT of what is wrong, a sentence a row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from loyaltyflow.only_added import guards
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something that must be true; `sql` selects a sentence for each case in which it is not."""
+    """Something that must be true; `sql` selects a sentence for each case in which it is not.
+
+    `known` tells the values that it names.
+    """
 
     name: str
     sql: str
+    known: Callable[[], dict[str, Any]] = dict
+
+
+def _guards() -> dict[str, Any]:
+    tables, triggers = zip(*guards(), strict=True)
+    return {"tables": list(tables), "triggers": list(triggers)}
 
 
 NAME = "coalesce(nullif(trim(customer.first_name || ' ' || customer.last_name), ''), customer.email, customer.id::text)"
@@ -70,17 +83,19 @@ LOTS = Check(
     WHERE lot.remaining <> lot.points - coalesce(drawn.points, 0) OR lot.remaining < 0 OR lot.remaining > lot.points
     """,
 )
+# Of every table that is declared to be only added to, the audit of what staff do too.
 ONLY_ADDED = Check(
     "only added",
     """
-    SELECT 'The table ' || wanted.name || ' can be changed: its trigger that refuses it is missing or switched off.'
-    FROM unnest(ARRAY['rewards_entry', 'rewards_draw']) AS wanted (name)
-    WHERE (
-        SELECT count(*) FROM pg_trigger AS guard
-        WHERE guard.tgrelid = wanted.name::regclass AND guard.tgenabled = 'O'
-        AND (guard.tgname LIKE 'pgtrigger\\_only\\_added\\_%%' OR guard.tgname LIKE 'pgtrigger\\_never\\_emptied\\_%%')
-    ) < 2
+    SELECT DISTINCT 'The table ' || wanted.name
+        || ' can be changed: a trigger that refuses it is missing or switched off.'
+    FROM unnest(%(tables)s::text[], %(triggers)s::text[]) AS wanted (name, guard)
+    WHERE NOT EXISTS (
+        SELECT FROM pg_trigger AS guard
+        WHERE guard.tgrelid = to_regclass(wanted.name) AND guard.tgname = wanted.guard AND guard.tgenabled IN ('O', 'A')
+    )
     """,
+    _guards,
 )
 EARNED_ONCE = Check(
     "earned once",
@@ -159,6 +174,49 @@ DISCOUNTS_COUNTED = Check(
     WHERE discount.uses <> coalesce(used.times, 0)
     """,
 )
+# Of whom somebody turned out to be, what the other had counts too.
+BUDGETS_COUNTED = Check(
+    "budgets counted",
+    """
+    WITH given AS (
+        SELECT budget_id, customer_id, redeemed_at AS at, amount
+        FROM rewards_redemption WHERE budget_id IS NOT NULL AND reversed_at IS NULL
+        UNION ALL
+        SELECT budget_id, customer_id, assigned_at, 1 FROM rewards_voucher WHERE budget_id IS NOT NULL
+        UNION ALL
+        SELECT (rule ->> 'budget')::bigint, customer_id, occurred_at, points
+        FROM rewards_entry WHERE rule ? 'budget'
+    ),
+    drawn AS (
+        SELECT budget.id AS budget, who.id AS customer, starts.at AS start, sum(given.amount) AS amount
+        FROM given JOIN rewards_budget AS budget ON budget.id = given.budget_id
+        LEFT JOIN store_customer AS customer ON customer.id = given.customer_id
+        CROSS JOIN store_storesettings AS settings
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN budget.period = 'ever' THEN '1970-01-01'
+                ELSE date_trunc(budget.period, given.at AT TIME ZONE settings.time_zone)::date END AS at
+        ) AS starts
+        CROSS JOIN LATERAL (VALUES (0), (coalesce(customer.merged_into_id, customer.id))) AS who (id)
+        WHERE who.id IS NOT NULL GROUP BY 1, 2, 3
+    ),
+    counted AS (
+        SELECT budget_id AS budget, coalesce(customer_id, 0) AS customer, period_start AS start, used, allowed
+        FROM rewards_spending
+    ),
+    told AS (
+        SELECT 'The budget ' || name || CASE WHEN start > '1970-01-01' THEN ' from ' || start ELSE '' END
+            || CASE WHEN customer > 0 THEN ', for customer ' || customer ELSE '' END AS what,
+            coalesce(used, 0) AS used, coalesce(drawn.amount, 0) AS amount, allowed
+        FROM counted FULL JOIN drawn USING (budget, customer, start) JOIN rewards_budget AS known ON known.id = budget
+    )
+    SELECT what || ': ' || trim_scale(used) || ' are counted, and ' || trim_scale(amount) || ' were drawn from it.'
+    FROM told WHERE used <> amount
+    UNION ALL
+    SELECT what || ': ' || trim_scale(used) || ' are counted, and no more than ' || trim_scale(allowed)
+        || ' were allowed.'
+    FROM told WHERE used > allowed
+    """,
+)
 
 # By when they were written down: what is added for the past is told of from then on.
 NOTICED = Check(
@@ -203,6 +261,7 @@ CHECKS: list[Check] = [
     USED_ONCE,
     VOUCHERS_COUNTED,
     DISCOUNTS_COUNTED,
+    BUDGETS_COUNTED,
     NOTICED,
     TOTALS,
 ]

@@ -4,12 +4,20 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import TextField, Value
 
+from loyaltyflow.merging import merge
+from loyaltyflow.only_added import guards
+from loyaltyflow.store.models import Customer
 from rewards import ledger
-from rewards.models import Account, Draw, Entry, Lot, Proof
+from rewards.assigning import assign
+from rewards.budgets import draw
+from rewards.models import Account, Budget, Discount, Draw, Entry, Lot, Proof
 from tests import factories
 
+from .bills import discount, voucher
 from .points import give
+from .test_budgets import budget, take
 
 DAY = timedelta(days=1)
 pytestmark = pytest.mark.django_db
@@ -54,6 +62,17 @@ def spent(now):
             "The table rewards_entry can be changed",
         ),
         (
+            "an audit that could be changed",
+            "ALTER TABLE loyaltyflow_change DISABLE TRIGGER USER",
+            "The table loyaltyflow_change can be changed",
+        ),
+        (
+            "an audit that could be emptied",
+            "DO $$ BEGIN EXECUTE (SELECT 'DROP TRIGGER ' || tgname || ' ON loyaltyflow_change' FROM pg_trigger"
+            " WHERE tgrelid = 'loyaltyflow_change'::regclass AND tgname LIKE '%never_emptied%'); END $$",
+            "The table loyaltyflow_change can be changed",
+        ),
+        (
             "points that were spent before their time",
             "UPDATE rewards_lot SET available_at = available_at + interval '1 day' WHERE remaining = 70",
             "spent points that could not be spent then",
@@ -69,6 +88,72 @@ def test_what_does_not_add_up_is_named(spent, _case, change, problem):
     assert ledger.verify() == []
     run(change)
     assert any(problem in found for found in ledger.verify()), ledger.verify()
+
+
+def test_what_is_only_added_to_is_known():
+    assert {table for table, _trigger in guards()} == {"loyaltyflow_change", "rewards_draw", "rewards_entry"}
+    assert len(guards()) == 6
+
+
+@pytest.fixture
+def drawn(now):
+    """A budget of each unit, of which Maria had something: 80 points, a voucher, and $10.00 off a bill."""
+    who = factories.customer()
+    made = {unit: budget(100, unit=unit, period="month", name=unit) for unit in ("points", "vouchers", "money")}
+    given = Discount.objects.get(pk=discount(budget=made["vouchers"]).pk)
+    origin = Value("test", TextField())
+    assert assign(Customer.objects.filter(pk=who.pk), given, origin=origin, customer="pk", now=now).new == 1
+    take(now, who, voucher(discount(budget=made["money"]), uses_allowed=None))
+    draw(made["points"], 80, who.pk, now)
+    give(who, 80, "gift", now, rule={"budget": made["points"].pk})
+    return who
+
+
+@pytest.mark.parametrize(
+    ("_case", "change", "problems"),
+    [
+        (
+            "points that nobody got",
+            "UPDATE rewards_spending SET used = used + 5, allowed = 200 WHERE used = 80 AND customer_id IS NULL",
+            ["The budget points from 2026-11-01: 85 are counted, and 80 were drawn from it."],
+        ),
+        (
+            "a voucher that is not counted for its customer",
+            "DELETE FROM rewards_spending WHERE used = 1 AND customer_id IS NOT NULL",
+            ["The budget vouchers from 2026-11-01, for customer {who}: 0 are counted, and 1 were drawn from it."],
+        ),
+        (
+            "money off of another month",
+            "UPDATE rewards_redemption SET redeemed_at = redeemed_at - interval '40 days'",
+            [
+                "The budget money from 2026-10-01, for customer {who}: 0 are counted, and 10 were drawn from it.",
+                "The budget money from 2026-10-01: 0 are counted, and 10 were drawn from it.",
+                "The budget money from 2026-11-01, for customer {who}: 10 are counted, and 0 were drawn from it.",
+                "The budget money from 2026-11-01: 10 are counted, and 0 were drawn from it.",
+            ],
+        ),
+        (
+            "more than was allowed",
+            "UPDATE rewards_spending SET allowed = 79.50 WHERE used = 80 AND customer_id IS NULL",
+            ["The budget points from 2026-11-01: 80 are counted, and no more than 79.5 were allowed."],
+        ),
+    ],
+)
+def test_budgets_count_what_was_drawn_from_them(drawn, _case, change, problems):
+    assert ledger.verify() == []
+    run(change)
+    assert sorted(ledger.verify()) == sorted(each.format(who=drawn.pk) for each in problems)
+
+
+def test_a_budget_that_allows_less_from_now_on_did_not_give_too_much(drawn, now):
+    Budget.objects.update(amount=50)
+    assert draw(Budget.objects.get(name="points"), 10, drawn.pk, now) == 0
+    assert ledger.verify() == []
+
+
+def test_what_two_had_of_a_budget_is_what_the_one_had_whom_they_turned_out_to_be(drawn, now):
+    merge(factories.customer(), drawn, now)
+    assert ledger.verify() == []
 
 
 def test_the_ledger_is_proved_once_a_night_after_two(now):

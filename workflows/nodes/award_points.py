@@ -93,6 +93,7 @@ class AwardPoints(Node):
             customer="customer_id",
             explanation=Value(self.explanation),
             now=batch.now,
+            rule={"budget": self.budget.pk} if self.budget else {},
         )
         yield "next", batch.ids
 
