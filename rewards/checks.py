@@ -54,6 +54,14 @@ def against(claim: Claim, bill: Bill | None, known: Facts) -> Refusal | None:
     return replace(refusal, code=claim.code) if refusal else None
 
 
+def must_have_uses_left(claim: Claim, others: Sequence[Claim], known: Facts) -> None:
+    """Raise Refused if the others on the bill are the last uses of the same discount that there may be."""
+    if refusal := next(
+        _of_limits(claim.discount, known, sum(other.discount == claim.discount for other in others)), None
+    ):
+        raise Refused(replace(refusal, code=claim.code))
+
+
 def must_combine(claim: Claim, others: Sequence[Claim]) -> None:
     """Raise Refused if the claim and the others cannot be used on the same bill."""
     against = others if not claim.discount.combines else [other for other in others if not other.discount.combines]
@@ -170,14 +178,16 @@ def _of_customer(discount: Discount, known: Facts) -> Iterator[Refusal]:
         yield Refusal("", Reason.NOT_FIRST_ORDER, said, {"orders": known.orders})
 
 
-def _of_limits(discount: Discount, known: Facts) -> Iterator[Refusal]:
-    """Whether it was used as often as it may be."""
+def _of_limits(discount: Discount, known: Facts, here: int = 0) -> Iterator[Refusal]:
+    """Whether it was used as often as it may be, with the uses `here`, on this very bill."""
     mine, allowed = known.used.get(discount.pk, 0), discount.uses_per_customer
-    if allowed is not None and mine >= allowed:
-        said = f"Each customer can use it {_times(allowed)}, and {known.name} has."
+    if allowed is not None and mine + here >= allowed:
+        now_too = "with this bill " if here else ""
+        said = f"Each customer can use it {_times(allowed)}, and {now_too}{known.name} has."
         yield Refusal("", Reason.CUSTOMER_LIMIT_REACHED, said, {"uses": mine, "allowed": allowed})
-    if discount.uses_allowed is not None and discount.uses >= discount.uses_allowed:
-        said = f"It could be used {_times(discount.uses_allowed)} in all, and has been."
+    if discount.uses_allowed is not None and discount.uses + here >= discount.uses_allowed:
+        has = "with this bill it has" if here else "has"
+        said = f"It could be used {_times(discount.uses_allowed)} in all, and {has} been."
         yield Refusal("", Reason.LIMIT_REACHED, said, {"uses": discount.uses, "allowed": discount.uses_allowed})
 
 

@@ -1,6 +1,6 @@
 """Several discounts on one bill: which of them, in which turn, whatever the order in which their codes are typed."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,9 +9,9 @@ from math import prod
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 
-from .asking import facts
+from .asking import Facts, facts
 from .bill import ZERO, Bill, Off, Refusal, Refused
-from .checks import must_be_allowed, must_combine, taken_off
+from .checks import must_be_allowed, must_combine, must_have_uses_left, taken_off
 from .claims import Claim
 from .programme import Programme
 
@@ -61,7 +61,7 @@ def judged(
 
     allowed, refused = _sorted_out(sorted(claims, key=lambda each: each.place), must_be_had)
     best = max(
-        (_chained(group, bill, known.funds) for group in _groups(allowed)),
+        (_chained(group, bill, known) for group in _groups(allowed)),
         key=lambda each: (each.total, len(each.taken)),
     )
     together = [claim for claim, _off in best.taken]
@@ -92,14 +92,16 @@ def _groups(claims: Sequence[Claim]) -> list[list[Claim]]:
     return [together, *alone] if together else alone
 
 
-def _chained(claims: Sequence[Claim], bill: Bill, funds: Mapping[int, Decimal]) -> Judged:
+def _chained(claims: Sequence[Claim], bill: Bill, known: Facts) -> Judged:
     """Each in turn taken off what those before it left."""
     taken: list[tuple[Claim, Off]] = []
     refused: list[Refusal] = []
-    left, funds = bill, dict(funds)
+    left, funds = bill, dict(known.funds)
     for claim in claims:
+        others = [other for other, _off in taken]
         try:
-            off = taken_off(claim, left, funds, [other for other, _off in taken])
+            must_have_uses_left(claim, others, known)
+            off = taken_off(claim, left, funds, others)
         except Refused as refusal:
             refused.append(refusal.refusal)
             continue

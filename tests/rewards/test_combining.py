@@ -61,6 +61,22 @@ def test_of_those_that_do_not_go_together_the_customer_has_the_better_ones(now):
     assert told(result) == ([("ALONE", "9.00")], [("ONE", "not_combinable")], ["41.00"])
 
 
+@pytest.mark.parametrize(
+    ("limit", "reason", "said"),
+    [
+        ("uses_per_customer", "customer_limit_reached", "Each customer can use it once, and with this bill Ann has."),
+        ("uses_allowed", "limit_reached", "It could be used once in all, and with this bill it has been."),
+    ],
+)
+def test_two_codes_of_one_discount_are_two_uses_of_it(now, limit, reason, said):
+    who = factories.customer(first_name="Ann")
+    once = discount(amount=Decimal(5), combines=True, **{limit: 1})
+    result = judged(claimed(voucher(once, code="ONE"), voucher(once, code="TWO")), bill(now, "50.00"), who.pk, now)
+
+    assert told(result) == ([("ONE", "5.00")], [("TWO", reason)], ["45.00"])
+    assert result.refused[0].detail == said
+
+
 def test_what_is_refused_anyway_keeps_nobody_from_combining(now):
     ended = voucher(state="revoked", code="GONE")
     elsewhere = voucher(discount(PercentOffProducts, percent=50, off_categories=["Tea"]), code="TEA")

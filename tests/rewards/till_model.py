@@ -149,7 +149,7 @@ def judged(vouchers: list[Voucher], who: int, bill: Bill, now: datetime) -> tupl
     together = [each for each in fits if each.discount.combines]
     alone = [[each] for each in fits if not each.discount.combines]
     groups = [together, *alone] if together or not alone else alone
-    taken, also_refused, left = max((_chained(group, bill) for group in groups), key=lambda each: _worth(each[0]))
+    taken, also_refused, left = max((_chained(group, who, bill) for group in groups), key=lambda each: _worth(each[0]))
     chosen = [voucher for voucher, _off in taken]
     for voucher in fits:
         others = [each for each in chosen if not (voucher.discount.combines and each.discount.combines)]
@@ -158,11 +158,11 @@ def judged(vouchers: list[Voucher], who: int, bill: Bill, now: datetime) -> tupl
     return taken, {**also_refused, **refused}, left
 
 
-def _chained(vouchers: list[Voucher], bill: Bill) -> tuple[Offs, dict[str, str], Bill]:
+def _chained(vouchers: list[Voucher], who: int, bill: Bill) -> tuple[Offs, dict[str, str], Bill]:
     taken: Offs = []
     refused = {}
     for voucher in vouchers:
-        if reason := _not_taken(taken, voucher, bill):
+        if reason := _too_often(taken, voucher, who) or _not_taken(taken, voucher, bill):
             refused[voucher.code] = reason
             continue
         off = spread(min(voucher.discount.amount, sum(bill)), bill)
@@ -182,14 +182,16 @@ def _not_taken(taken: Offs, voucher: Voucher, bill: Bill) -> str:
     return "limit_reached" if min(voucher.discount.amount, sum(bill)) > funds else ""
 
 
-def too_often(taken: Offs, who: int) -> bool:
-    """Whether several codes of one discount on one bill are more uses than are left."""
-    for discount in {voucher.discount for voucher, _off in taken}:
-        times = sum(voucher.discount is discount for voucher, _off in taken)
-        limits = [(discount.allowed, discount.standing()), (discount.per_customer, discount.standing(who))]
-        if any(limit is not None and len(uses) + times > limit for limit, uses in limits):
-            return True
-    return False
+def _too_often(taken: Offs, voucher: Voucher, who: int) -> str:
+    """Whether the codes of the same discount on the bill are all the uses that are left of it."""
+    discount = voucher.discount
+    times = sum(other.discount is discount for other, _off in taken)
+    reasons = [
+        ("customer_limit_reached", discount.per_customer, discount.standing(who)),
+        ("limit_reached", discount.allowed, discount.standing()),
+    ]
+    reached = (reason for reason, limit, uses in reasons if limit is not None and len(uses) + times >= limit)
+    return next(reached, "")
 
 
 def _worth(taken: Offs) -> tuple[Decimal, int]:
