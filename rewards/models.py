@@ -15,6 +15,7 @@ from .conditions import (
     VoucherExpires,
 )
 from .discounts import Discount
+from .exchanges import Exchange
 from .holds import Hold
 from .movements import Movement
 from .multipliers import Multiplier
@@ -40,6 +41,7 @@ __all__ = [
     "Draw",
     "EarningRule",
     "Entry",
+    "Exchange",
     "Hold",
     "HoldsVoucher",
     "InTier",

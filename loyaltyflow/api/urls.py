@@ -2,6 +2,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from . import views
+from .till import rewards
 from .till import views as till
 
 urlpatterns = [
@@ -16,6 +17,8 @@ urlpatterns = [
     path("till/orders", till.OrdersView.as_view(), name="api-till-orders"),
     path("till/orders/<str:external_id>/refunds", till.RefundsView.as_view(), name="api-refunds"),
     path("till/orders/<str:external_id>/cancel", till.CancelView.as_view(), name="api-cancel"),
+    path("till/rewards", rewards.RewardsView.as_view(), name="api-rewards"),
+    path("till/rewards/<str:external_id>/cancel", rewards.RewardView.as_view(), name="api-reward-cancel"),
     path("vouchers/<str:code>/redeem", till.RedeemView.as_view(), name="api-redeem"),
     path("vouchers/<str:code>/release", till.ReleaseView.as_view(), name="api-release"),
     path("points/adjust", till.AdjustView.as_view(), name="api-adjust"),

@@ -6,6 +6,7 @@ when two tills get in each other's way. What cannot be done raises `rewards.bill
 
 from .asking import Ask, Item, ask
 from .commit import commit
+from .exchange import Exchanged, cancel_exchange, exchange
 from .holds import hold, release
 from .lookup import Person, find, look_up
 from .quote import Quote, quote
@@ -13,13 +14,16 @@ from .refunds import Part, cancel, refund
 
 __all__ = [
     "Ask",
+    "Exchanged",
     "Item",
     "Part",
     "Person",
     "Quote",
     "ask",
     "cancel",
+    "cancel_exchange",
     "commit",
+    "exchange",
     "find",
     "hold",
     "look_up",

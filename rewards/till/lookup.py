@@ -72,6 +72,7 @@ class Own:
 class Offer:
     """Something that the customer can have for points."""
 
+    reward: int  # the discount's id
     title: str
     price: int
     is_within_reach: bool
@@ -121,7 +122,7 @@ def look_up(customer: Customer, now: datetime) -> Person:
 
 def _offer(claim: Claim, account: ledger.Points) -> Offer:
     price = claim.discount.points_price or 0
-    return Offer(claim.discount.title, price, price <= account.spendable)
+    return Offer(claim.discount.pk, claim.discount.title, price, price <= account.spendable)
 
 
 def _expiring(customer: Customer, now: datetime) -> list[tuple[int, date]]:

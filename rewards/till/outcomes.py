@@ -14,6 +14,7 @@ from ..ledger import spendable
 from ..progress import Progress
 from ..vouchers import Redemption
 from .commit import Sale
+from .exchange import Exchanged
 from .lookup import Own, Person
 from .refunds import Undone, status
 from .telling import balance, money, refusal
@@ -71,6 +72,22 @@ def use(made: Redemption, word: str) -> dict[str, Any]:
     }
 
 
+def exchanged(done: Exchanged) -> dict[str, Any]:
+    """A reward for points: its code, what was paid, and whether it was given back."""
+    made, voucher = done.exchange, done.exchange.voucher
+    return {
+        "external_id": made.external_id,
+        "customer": done.customer.pk,
+        "reward": voucher.discount_id,
+        "title": voucher.discount.title,
+        "points": made.points,
+        "code": voucher.code,
+        "expires_at": _moment(voucher.expires_at) if voucher.expires_at else None,
+        "status": "cancelled" if made.cancelled_at else "taken",
+        "balance_after": balance(done.account),
+    }
+
+
 def person(known: Person) -> dict[str, Any]:
     """Who a customer is and what they have."""
     customer, account = known.customer, known.account
@@ -94,7 +111,12 @@ def person(known: Person) -> dict[str, Any]:
         "tier": _tier(known.progress),
         "vouchers": [_own(each) for each in known.vouchers],
         "offers": [
-            {"title": each.title, "points_price": each.price, "is_within_reach": each.is_within_reach}
+            {
+                "reward": each.reward,
+                "title": each.title,
+                "points_price": each.price,
+                "is_within_reach": each.is_within_reach,
+            }
             for each in known.offers
         ],
         "insights": list(known.insights),

@@ -47,6 +47,8 @@ OPERATIONS = [
     "POST /api/v1/till/orders/{external_id}/cancel",
     "POST /api/v1/till/orders/{external_id}/refunds",
     "POST /api/v1/till/quote",
+    "POST /api/v1/till/rewards",
+    "POST /api/v1/till/rewards/{external_id}/cancel",
     "POST /api/v1/vouchers/{code}/redeem",
     "POST /api/v1/vouchers/{code}/release",
 ]
@@ -63,15 +65,18 @@ def known(db):
     """Who and what there is to ask about: most of what is made up at random would be nobody and nothing."""
     shop.rule()
     who = shop.member(1000, email="ann@example.com", phone="+16175550117")
-    till = shop.till()
+    till, reward = shop.till(), shop.off(points_price=2)
     for number in range(5):
         shop.code(f"SAVE{number}", uses_allowed=None)
         asked = {"external_id": f"R-{number}", "customer": who.pk, "bill": shop.bill("1000.00")}
         assert till("till/orders", asked).status_code == 200
         held = till("till/holds", {"external_id": f"H-{number}", "customer": who.pk, "points": 1})
         assert held.status_code == 200
+        taken = till("till/rewards", {"external_id": f"X-{number}", "customer": who.pk, "reward": reward.pk})
+        assert taken.status_code == 200
     AdjustmentReason.objects.update_or_create(code="goodwill", defaults={"title": "A thank-you", "is_active": True})
-    return {"customer": who.pk, "email": "ann@example.com", "phone": "617 555 0117", "reason": "goodwill"}
+    said = {"email": "ann@example.com", "phone": "617 555 0117", "reason": "goodwill"}
+    return said | {"customer": who.pk, "reward": reward.pk}
 
 
 @pytest.fixture
@@ -89,12 +94,12 @@ def about(case, known, chance):
     if chance.random() < 0.25:
         return
     body = case.body if isinstance(case.body, dict) else {}
-    body |= {name: known[name] for name in ("customer", "reason") if name in body}
+    body |= {name: known[name] for name in ("customer", "reason", "reward") if name in body}
     body |= {"codes": [f"SAVE{chance.randrange(6)}"]} if "codes" in body else {}
     body |= {"voucher": f"SAVE{chance.randrange(6)}"} if "voucher" in body else {}
     body |= {"order": f"R-{chance.randrange(6)}"} if "order" in body else {}
     if "external_id" in case.path_parameters:
-        prefix = "H" if "holds" in case.path else "R"
+        prefix = next((letter for word, letter in (("holds", "H"), ("rewards", "X")) if word in case.path), "R")
         case.path_parameters["external_id"] = f"{prefix}-{chance.randrange(6)}"
     if "code" in case.path_parameters:
         case.path_parameters["code"] = f"SAVE{chance.randrange(6)}"

@@ -60,10 +60,10 @@ def at_once(tills, db):
     """A function that returns what each till was answered to its purchase, sent at the same moment as all others."""
     secret = ApiKey.issue("Till", ["till"])[1]
 
-    def send(bodies, *keys):
+    def send(bodies, *keys, path="/api/v1/till/orders"):
         for number, (till, body) in enumerate(zip(tills, bodies, strict=True)):
             key = keys[0] if len(keys) == 1 else f"{keys}-{number}"
-            till.stdin.write(json.dumps(["/api/v1/till/orders", body, key, secret]) + "\n")
+            till.stdin.write(json.dumps([path, body, key, secret]) + "\n")
         return [json.loads(till.stdout.readline()) for till in tills]
 
     return send

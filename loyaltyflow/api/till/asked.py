@@ -127,6 +127,12 @@ class LookupAsked(Strict):
         return attrs
 
 
+class RewardAsked(PlaceAsked):
+    external_id = Number(help_text="The till's own number for it, so that it is paid for once.")
+    customer = Whole(min_value=1, max_value=ID_ALLOWED, help_text="The id that the look-up told.")
+    reward = Whole(min_value=1, max_value=ID_ALLOWED, help_text="The id of one of the offers that the look-up told.")
+
+
 class AdjustmentAsked(Strict):
     external_id = Number(help_text="The sender's own number for it, so that it counts once.")
     customer = Whole(min_value=1, max_value=ID_ALLOWED, help_text="The id that the look-up told.")

@@ -24,6 +24,8 @@ ANSWERS: dict[str, tuple[str, type[Strict]]] = {
     "commit": ("post", told.CommitTold),
     "refund": ("post", told.UndoneTold),
     "cancel": ("post", told.UndoneTold),
+    "take_reward": ("post", told.RewardTold),
+    "cancel_reward": ("post", told.RewardTold),
     "redeem_voucher": ("post", told.VoucherUseTold),
     "release_voucher": ("post", told.VoucherUseTold),
     "adjust": ("post", told.AdjustmentTold),

@@ -182,9 +182,22 @@ class VoucherTold(Strict):
 
 
 class OfferTold(Strict):
+    reward = serializers.IntegerField(help_text="Its id, by which it can be taken.")
     title = serializers.CharField()
     points_price = serializers.IntegerField()
     is_within_reach = serializers.BooleanField(help_text="Whether the customer has as many points.")
+
+
+class RewardTold(Strict):
+    external_id = serializers.CharField()
+    customer = serializers.IntegerField()
+    reward = serializers.IntegerField()
+    title = serializers.CharField(help_text="As customers read it.")
+    points = serializers.IntegerField(help_text="What was paid for it.")
+    code = serializers.CharField(help_text="The customer's own code.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    status = serializers.ChoiceField(choices=["taken", "cancelled"])
+    balance_after = BalanceTold()
 
 
 class ProfileTold(Who):

@@ -163,7 +163,7 @@ class HoldView(TillView):
     """Let go of what was held. Asked for again it is the same."""
 
     def delete(self, request: Request, external_id: str) -> HttpResponse:
-        return self.answer(request, None, lambda said, now: self.release(_number(external_id), now))
+        return self.answer(request, None, lambda said, now: self.release(number_in(external_id), now))
 
     def release(self, number: str, now: datetime) -> dict[str, Any]:
         return outcomes.hold(till.release(number, now, source=self.key.source), now)
@@ -187,7 +187,7 @@ class RefundsView(TillView):
     """Pay a part of an order back, or all of it: what it earned for that is taken back."""
 
     def post(self, request: Request, external_id: str) -> HttpResponse:
-        return self.answer(request, asked.RefundAsked, lambda said, now: self.refund(_number(external_id), said, now))
+        return self.answer(request, asked.RefundAsked, lambda said, now: self.refund(number_in(external_id), said, now))
 
     def refund(self, order: str, said: Said, now: datetime) -> dict[str, Any]:
         parts = [Part(each["number"], each.get("quantity"), each.get("amount")) for each in said.get("lines", ())]
@@ -202,7 +202,7 @@ class CancelView(TillView):
     """Undo an order: what it earned goes, points and vouchers that were redeemed on it come back."""
 
     def post(self, request: Request, external_id: str) -> HttpResponse:
-        return self.answer(request, asked.CancelAsked, lambda said, now: self.cancel(_number(external_id), now))
+        return self.answer(request, asked.CancelAsked, lambda said, now: self.cancel(number_in(external_id), now))
 
     def cancel(self, order: str, now: datetime) -> dict[str, Any]:
         return outcomes.undone(till.cancel(order, now, source=self.key.source))
@@ -272,7 +272,7 @@ def _reader(shape: type[Strict]) -> Strict:
     return shape()
 
 
-def _number(text: str) -> str:
+def number_in(text: str) -> str:
     """The number in an address; raises NotFound if nothing can have it."""
     if not re.fullmatch(asked.NUMBER, text):
         raise NotFound("Nothing has this number. Expected letters, digits and . _ : - only.")
