@@ -1,4 +1,4 @@
-"""What each press at the till does to the sale. Nothing is written but by hold, release, complete and undo."""
+"""What each press at the till does to the sale. Only what holds, completes, undoes or takes rewards writes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,6 +14,7 @@ from rewards import codes, till
 from rewards.bill import Refused
 from rewards.models import Hold, Voucher
 
+from . import rewarding
 from .after import After, Press, Said, refused_as
 from .completing import complete, undo
 from .sale import SOURCE, Line, Sale, new
@@ -241,4 +242,6 @@ PRESSES: dict[str, Callable[[Sale, Press], After]] = {
     "release": _release,
     "complete": complete,
     "undo": undo,
+    "take": rewarding.take,
+    "give_back": rewarding.give_back,
 }

@@ -16,6 +16,7 @@ from rewards.claims import Claim, claims
 from rewards.models import Notice
 from rewards.till import telling
 
+from . import rewarding
 from .after import After
 from .sale import SOURCE, Line, Place, Sale
 
@@ -51,6 +52,7 @@ def context(after: After, place: Place, now: datetime) -> dict[str, Any]:
     points = [each for each in quoted.refusals if each.code == "points"] if quoted else []
     if quoted and not points and quoted.points != sale.points:
         sale = sale.with_(points=quoted.points)
+    about |= rewarding.shown(person, sale, now) if person else {}
     return about | {
         "sale": sale,
         "lines": _lines(sale, quoted),

@@ -120,6 +120,25 @@ def test_a_sale_is_undone(till, aisha):
     assert Voucher.objects.get(code="CLB-4HW9-1").state == Voucher.State.ISSUED
 
 
+def test_a_reward_is_taken_for_points_and_undone(till, aisha):
+    shop.off("5.00", title="Free coffee", points_price=400)
+    page = till(width=390)
+    scan(page, "77004412")
+    page.click("text=Take for 400 points")
+    page.wait_for_selector("text=400 points were paid")
+    code = Voucher.objects.get(discount__title="Free coffee").code
+    assert code in page.locator("#rewards").inner_text()
+    assert code in page.locator("#own").inner_text()
+    assert spendable(aisha) == 100
+    page.wait_for_function("document.activeElement.id === 'scan'")
+
+    page.click("#rewards >> text=Undo")
+    page.wait_for_selector("text=Free coffee is undone")
+    assert code not in page.locator("#own").inner_text()
+    assert spendable(aisha) == 500
+    assert page.complaints == []
+
+
 def test_nothing_that_a_quick_scanner_sends_is_lost(till, aisha):
     page = till()
     page.keyboard.type("77004412\n")
