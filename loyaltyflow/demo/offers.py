@@ -14,7 +14,7 @@ CUP = {"name": "Cup of coffee, 12 oz", "category": "Coffee Bar", "price": Decima
 
 
 def make(now: datetime) -> None:
-    """A deal for each of the first three visits, and a code for a first order, all from `now` on."""
+    """A deal for each of the first three visits, a code for a first order, and a reward for points, from `now` on."""
     visit = {"is_active": True, "starts_at": now, "uses_per_customer": 1, "valid_days": 30}
     cup, _is_new = Product.objects.get_or_create(sku="CUP12", defaults=CUP)
     FreeProduct.objects.create(
@@ -23,6 +23,15 @@ def make(now: datetime) -> None:
     AmountOffItem.objects.create(name="2nd visit", title="$10.00 off any item", amount=Decimal(10), **visit)
     AmountOffCategory.objects.create(
         name="3rd visit", title="$5.00 off flowers", amount=Decimal(5), off_categories=_flowers(), **visit
+    )
+    FreeProduct.objects.create(
+        name="Coffee for points",
+        title="Free cup of coffee",
+        product=cup,
+        points_price=200,
+        is_active=True,
+        starts_at=now,
+        valid_days=30,
     )
     welcome = AmountOffBill.objects.create(
         name="WELCOME10",

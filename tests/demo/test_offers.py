@@ -14,7 +14,7 @@ from tests.rewards.bills import amounts, bill, line
 pytestmark = pytest.mark.django_db
 
 
-def test_the_three_visits_and_the_code_for_a_first_order(now):
+def test_the_three_visits_the_reward_and_the_code_for_a_first_order(now):
     roses = factories.product(name="Roses", category="Floral-Fresh Cut")
     offers.make(now)
     who = factories.customer(first_name="Maria")
@@ -29,6 +29,7 @@ def test_the_three_visits_and_the_code_for_a_first_order(now):
         "1st visit": {3: "3.50"},
         "2nd visit": {2: "10.00"},
         "3rd visit": {2: "5.00"},
+        "Coffee for points": {3: "3.50"},
         "WELCOME10": "It needs $11.50 more on this bill.",
     }
 
