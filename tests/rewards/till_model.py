@@ -111,7 +111,7 @@ class Sale:
 
     def due(self) -> int:
         """How many of the points that it earned are to be taken back in all."""
-        if self.is_closed:
+        if self.is_closed or not self.is_completed:
             return self.earned
         exact = Fraction(0)
         for line, amount in self.back.items():
