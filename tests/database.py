@@ -27,7 +27,8 @@ BEGIN
     LOCK TABLE {tables} IN EXCLUSIVE MODE;  -- who is still writing comes to an end first
     FOR each IN
         SELECT relname AS name, pg_relation_size(oid) AS size, to_regclass('pristine.' || relname) AS copy
-        FROM pg_class WHERE oid = ANY ('{{{tables}}}'::regclass[]) AND pg_relation_size(oid) > 0
+        FROM pg_class WHERE oid = ANY ('{{{tables}}}'::regclass[])
+        AND (pg_relation_size(oid) > 0 OR to_regclass('pristine.' || relname) IS NOT NULL)
         ORDER BY to_regclass('pristine.' || relname) IS NOT NULL
     LOOP
         IF each.copy IS NULL AND each.size > {large} THEN
@@ -42,6 +43,11 @@ BEGIN
             ) INTO is_changed;
             IF is_changed THEN
                 EXECUTE format('DELETE FROM %1$I; INSERT INTO %1$I SELECT * FROM pristine.%1$I', each.name);
+                EXECUTE format(  -- numbers go on after those rows, also where they were begun anew
+                    'SELECT setval(pg_get_serial_sequence(%1$L, attname), (SELECT max(id) FROM %1$I))
+                    FROM pg_attribute WHERE attrelid = %1$L::regclass AND attname = ''id''',
+                    each.name
+                );
                 changed := changed + 1;
             END IF;
         END IF;

@@ -92,7 +92,7 @@ def test_who_may_merge(now, _case, held, seen, merges):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("other", ["abc", "99999999999999999999", "-1", "\0"])
+@pytest.mark.parametrize("other", ["abc", "99999999999999999999", "-1"])
 def test_a_customer_who_is_not_there(client, now, other):
     client.force_login(User.objects.create_superuser("dana"))
     address = reverse("admin:store_merge_with", args=[factories.customer().pk])
