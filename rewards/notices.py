@@ -75,8 +75,7 @@ def send(now: datetime) -> dict[str, int]:
 def unnoticed(progress: NoticeProgress | None = None) -> models.QuerySet[Entry]:
     """Entries of which nobody was told and that are not exempt; without progress, all there ever were are looked at."""
     since = progress or NoticeProgress.load()
-    # By when they were written down: what is added for the past is told of, too.
-    entries = Entry.objects.filter(recorded_at__gte=since.since).exclude(
+    entries = Entry.objects.filter(occurred_at__gte=since.since).exclude(
         Exists(Notice.objects.filter(entry=OuterRef("pk")))
     )
     return entries.filter(pk__gte=progress.entry) if progress else entries
@@ -205,7 +204,7 @@ UPDATE rewards_noticeprogress SET entry = coalesce(
         SELECT min(e.id) FROM rewards_entry e
         WHERE e.id >= %(entry)s AND (
             e.recorded_at > now() - %(margin)s::interval
-            OR e.recorded_at >= %(since)s AND NOT EXISTS (SELECT FROM rewards_notice n WHERE n.entry_id = e.id)
+            OR e.occurred_at >= %(since)s AND NOT EXISTS (SELECT FROM rewards_notice n WHERE n.entry_id = e.id)
         )
     ),
     (SELECT max(id) FROM rewards_entry), 0

@@ -226,7 +226,7 @@ NOTICED = Check(
         || '), and no reason is known.'
     FROM rewards_entry AS entry
     WHERE entry.recorded_at < now() - interval '24 hours 10 minutes'
-        AND entry.recorded_at >= coalesce((SELECT since FROM rewards_noticeprogress), '-infinity')
+        AND entry.occurred_at >= coalesce((SELECT since FROM rewards_noticeprogress), '-infinity')
         AND NOT EXISTS (SELECT FROM rewards_notice AS notice WHERE notice.entry_id = entry.id)
     """,
 )

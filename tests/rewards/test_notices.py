@@ -37,7 +37,7 @@ def at_once():
     Programme.objects.update(notices="at_once")
 
 
-def earn(who, points, at, key, **more):
+def earn(who, points, at, key):
     return ledger.award(
         Customer.objects.filter(pk=who.pk),
         kind=Entry.Kind.EARN,
@@ -46,7 +46,6 @@ def earn(who, points, at, key, **more):
         customer="pk",
         explanation=Value(f"Bought something for {points}"),
         now=at,
-        **more,
     )
 
 
@@ -118,25 +117,10 @@ def test_a_notice_that_could_not_be_sent_becomes_an_exemption(nine):
 
 
 def test_what_is_older_than_the_notices_is_exempt(nine):
-    NoticeProgress.objects.create(pk=1, since=nine)
-    earn(factories.customer(), 5, nine - HOUR, "a", recorded_at=nine - HOUR)
+    NoticeProgress.objects.create(since=nine)
+    earn(factories.customer(), 5, nine - HOUR, "a")
     assert notices.send(nine) == {"told": 0, "exempt": 0}
     assert list(notices.missing(nine + 50 * HOUR)) == list(notices.missing(nine + 50 * HOUR, all_of_them=True)) == []
-
-
-def test_what_is_written_down_now_for_the_time_before_the_notices_is_told_with_its_own_day(nine):
-    NoticeProgress.objects.create(pk=1, since=nine)
-    who = factories.customer()
-    earn(who, 7, nine - 300 * HOUR, "before", recorded_at=nine - HOUR)
-    earn(who, 5, nine - 240 * HOUR, "backdated", recorded_at=nine + HOUR)
-
-    assert notices.send(nine + 2 * HOUR) == {"told": 1, "exempt": 0}
-    assert notices.send(nine + 24 * HOUR) == {"told": 0, "exempt": 0}
-
-    said = {"points": "+5", "what": "Bought something for 5", "when": "2026-11-13"}
-    assert Message.objects.get().values["movements"] == [said]
-    assert Notice.objects.get().entry.key == "backdated"
-    assert list(notices.missing(nine + 50 * HOUR, all_of_them=True)) == []
 
 
 def test_movements_without_notice_are_named(nine):
