@@ -106,7 +106,9 @@ def changes():
     return found
 
 
-changes.seen = 0
+@pytest.fixture(autouse=True)
+def nothing_seen():
+    changes.seen = 0
 
 
 @seen_after_commit
