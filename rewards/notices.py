@@ -198,16 +198,20 @@ def _go_on() -> None:
         cursor.execute(GO_ON, {"since": progress.since, "entry": progress.entry, "margin": MARGIN})
 
 
+# The last one before the first that may still be waiting: what has a number between may not be there to see yet.
 GO_ON = """
 UPDATE rewards_noticeprogress SET entry = coalesce(
     (
-        SELECT min(e.id) FROM rewards_entry e
-        WHERE e.id >= %(entry)s AND (
-            e.recorded_at > now() - %(margin)s::interval
-            OR e.occurred_at >= %(since)s AND NOT EXISTS (SELECT FROM rewards_notice n WHERE n.entry_id = e.id)
-        )
+        SELECT max(done.id) FROM rewards_entry AS done
+        WHERE done.id >= %(entry)s AND done.id < coalesce((
+            SELECT min(e.id) FROM rewards_entry AS e
+            WHERE e.id >= %(entry)s AND (
+                e.recorded_at > now() - %(margin)s::interval
+                OR e.occurred_at >= %(since)s AND NOT EXISTS (SELECT FROM rewards_notice n WHERE n.entry_id = e.id)
+            )
+        ), 9223372036854775807)
     ),
-    (SELECT max(id) FROM rewards_entry), 0
+    entry
 )
 WHERE id = 1
 """

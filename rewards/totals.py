@@ -46,11 +46,13 @@ def roll_up(now: datetime) -> dict[str, int]:
     LedgerTotals.objects.get_or_create(pk=1)
     known = LedgerTotals.objects.select_for_update().get(pk=1)
     fresh = Entry.objects.filter(pk__gt=known.entry)
-    last = fresh.aggregate(last=Max("pk", default=known.entry))["last"]
-    young = fresh.filter(recorded_at__gt=Now() - MARGIN).aggregate(first=Min("pk", default=last + 1))["first"]
-    settled = fresh.filter(pk__lt=min(young, last + 1))
+    old, young = fresh.filter(recorded_at__lte=Now() - MARGIN), fresh.filter(recorded_at__gt=Now() - MARGIN)
+    first = young.aggregate(first=Min("pk"))["first"]
+    # Not up to the young one: what has a number between may not be there to see yet.
+    last = (old.filter(pk__lt=first) if first else old).aggregate(last=Max("pk", default=known.entry))["last"]
+    settled = fresh.filter(pk__lte=last)
     added = settled.count()
-    known.points, known.entry = _added(known.points, settled), min(young - 1, last)
+    known.points, known.entry = _added(known.points, settled), last
     known.save(update_fields=["points", "entry"])
     return {"entries": added}
 

@@ -13,7 +13,7 @@ from rewards.ledger.proof import checked
 from rewards.models import LedgerTotals, Programme
 from rewards.rules.points_per_spend import PointsPerSpend
 from tests import factories
-from tests.rewards.points import give
+from tests.rewards.points import give, skip_a_number
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -64,6 +64,20 @@ def test_the_programmes_sums_read_no_more_of_a_longer_ledger(now, is_rolled_up):
 
     assert totals.moved() == {"boost": 107, "redeem": -30}
     assert (totals.left(now), totals.left(now + DAY)) == (77, 70)
+
+
+def test_what_is_written_down_meanwhile_under_a_lower_number_is_added_too(now):
+    who = factories.customer()
+    give(who, 100, "first", now, recorded_at=now - 400 * DAY)
+    under_way = skip_a_number()
+    give(who, 7, "second", now)
+    assert totals.roll_up(now) == {"entries": 1}
+
+    give(who, 20, "under way", now, id=under_way)
+
+    assert totals.moved() == {"boost": 127}
+    assert totals.roll_up(now) == {"entries": 0}
+    assert dict(checked())["totals"] == []
 
 
 def pks():

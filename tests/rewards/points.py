@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import TextField, Value
 from django.db.models.functions import Cast, Concat
 
@@ -63,3 +64,10 @@ def holds(who: Customer) -> tuple[int, int]:
     assert verify() == []
     account = Account.objects.get(customer=who)
     return account.balance, account.owed
+
+
+def skip_a_number() -> int:
+    """The number of an entry that a transaction under way has taken, and that nobody else can see yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('rewards_entry', 'id'))")
+        return int(cursor.fetchone()[0])

@@ -20,7 +20,7 @@ from workflows import engine
 from workflows.nodes.award_points import AwardPoints
 from workflows.nodes.wait import Wait
 
-from .points import give_all
+from .points import give, give_all, skip_a_number
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -121,6 +121,19 @@ def test_what_is_older_than_the_notices_is_exempt(nine):
     earn(factories.customer(), 5, nine - HOUR, "a")
     assert notices.send(nine) == {"told": 0, "exempt": 0}
     assert list(notices.missing(nine + 50 * HOUR)) == list(notices.missing(nine + 50 * HOUR, all_of_them=True)) == []
+
+
+def test_what_is_written_down_meanwhile_under_a_lower_number_is_told_of_too(nine):
+    at_once()
+    who = factories.customer()
+    give(who, 1, "old", nine - HOUR, recorded_at=nine - 9_000 * HOUR)
+    under_way = skip_a_number()
+    give(who, 2, "young", nine - HOUR)
+    assert notices.send(nine) == {"told": 2, "exempt": 0}
+
+    give(who, 3, "under way", nine - HOUR, id=under_way)
+
+    assert notices.send(nine) == {"told": 1, "exempt": 0}
 
 
 def test_movements_without_notice_are_named(nine):
