@@ -48,7 +48,8 @@ class Wish:
 HAND_OUT = """
 UPDATE rewards_voucher v
 SET state = 'issued', customer_id = w.customer, origin = w.origin, order_id = w.order_id, workflow = %(workflow)s,
-    budget_id = %(budget)s, assigned_at = %(now)s, expires_at = least(v.expires_at, %(expires_at)s)
+    budget_id = %(budget)s, budget_period = %(period)s, assigned_at = %(now)s,
+    expires_at = least(v.expires_at, %(expires_at)s)
 FROM unnest(%(codes)s::bigint[], %(origins)s::text[], %(customers)s::bigint[], %(orders)s::bigint[])
     AS w (id, origin, customer, order_id)
 WHERE v.id = w.id AND v.state = 'free'
@@ -56,8 +57,9 @@ RETURNING v.id, v.origin
 """
 MAKE = """
 INSERT INTO rewards_voucher
-    (code, discount_id, customer_id, origin, order_id, workflow, budget_id, assigned_at, expires_at)
-SELECT w.code, %(discount)s, w.customer, w.origin, w.order_id, %(workflow)s, %(budget)s, %(now)s, %(expires_at)s
+    (code, discount_id, customer_id, origin, order_id, workflow, budget_id, budget_period, assigned_at, expires_at)
+SELECT w.code, %(discount)s, w.customer, w.origin, w.order_id, %(workflow)s, %(budget)s, %(period)s::date, %(now)s,
+    %(expires_at)s
 FROM unnest(%(codes)s::text[], %(origins)s::text[], %(customers)s::bigint[], %(orders)s::bigint[])
     AS w (code, origin, customer, order_id)
 ON CONFLICT DO NOTHING
@@ -112,7 +114,9 @@ def _give(wishes: list[Wish], discount: Discount, now: datetime, workflow: int |
     wishes = _within_budget(wishes, discount, now)
     unpaid = dict.fromkeys(asked - {wish.origin for wish in wishes}, WhyNone.BUDGET)
     common = {"workflow": workflow, "now": now, "expires_at": last_instant(discount, now), "discount": discount.pk}
-    common["budget"] = discount.voucher_budget and discount.voucher_budget.pk
+    budget = discount.voucher_budget
+    period = budgets.current_periods([budget], now)[budget] if budget else None
+    common |= {"budget": budget and budget.pk, "period": period}
     given = _written(HAND_OUT, free, wishes[: len(free)], common) if free and wishes else {}
     if discount.makes_codes:
         given |= _make([wish for wish in wishes if wish.origin not in given], discount, common)
@@ -121,8 +125,8 @@ def _give(wishes: list[Wish], discount: Discount, now: datetime, workflow: int |
     if discount.supersedes and workflow is not None:
         endings.supersede(list(given.values()), now)
     short = [wish for wish in wishes if wish.origin not in given]
-    if short and discount.voucher_budget:
-        budgets.give_back((_one(discount, wish), now) for wish in short)
+    if short and period:
+        budgets.give_back((_one(discount, wish), period) for wish in short)
     return Assigned(len(given), unpaid | {wish.origin: WhyNone.NONE_LEFT for wish in short})
 
 

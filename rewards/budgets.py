@@ -142,6 +142,17 @@ def period_start(period: str, today: date) -> date:
     return starts.get(Budget.Period(period), EVER)
 
 
+def current_periods(budgets: Iterable[Budget], now: datetime) -> dict[Budget, date]:
+    """Budget → the first day of the period of it that `now` lies in, on the store's calendar."""
+    today = store().local(now).date()
+    return {budget: period_start(budget.period, today) for budget in budgets}
+
+
+def drawn_from(budget: Budget, now: datetime) -> dict[str, Any]:
+    """What a points entry keeps of the budget that it draws on at `now`."""
+    return {"budget": budget.pk, "budget_period": current_periods([budget], now)[budget].isoformat()}
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """So much of a budget that is to be given."""
@@ -190,8 +201,7 @@ def draw_each(wishes: Sequence[Wish], now: datetime) -> list[Decimal]:
     """
     if not wishes:
         return []
-    today = store().local(now).date()
-    periods = {wish.budget.pk: period_start(wish.budget.period, today) for wish in wishes}
+    periods = {budget.pk: start for budget, start in current_periods((wish.budget for wish in wishes), now).items()}
     used = _held(periods.items()) | _used_by({wish.customer for wish in wishes} - {None}, periods.items())
     given = []
     drawn: defaultdict[Place, Decimal] = defaultdict(Decimal)
@@ -207,15 +217,14 @@ def draw_each(wishes: Sequence[Wish], now: datetime) -> list[Decimal]:
 
 
 @transaction.atomic
-def give_back(wishes: Iterable[tuple[Wish, datetime]]) -> None:
-    """Count no longer what was given at those moments."""
+def give_back(wishes: Iterable[tuple[Wish, date]]) -> None:
+    """Count no longer what was given in the periods that began on those days, as was written down with each."""
     given = list(wishes)
     if not given:
         return
-    settings = store()
     drawn: defaultdict[Place, Decimal] = defaultdict(Decimal)
-    for wish, at in given:
-        for place in set(_places(wish, period_start(wish.budget.period, settings.local(at).date()))):
+    for wish, start in given:
+        for place in set(_places(wish, start)):
             drawn[place] += wish.amount
     _held({(budget, start) for budget, start, _customer in drawn})
     _write(GIVE_BACK, ((*place, amount) for place, amount in _sorted(drawn)))
@@ -226,8 +235,7 @@ def left(budgets: Iterable[Budget], customer: int | None, now: datetime) -> dict
     asked = list(budgets)
     if not asked:
         return {}
-    today = store().local(now).date()
-    periods = {budget: period_start(budget.period, today) for budget in asked}
+    periods = current_periods(asked, now)
     used = _used_by({None, customer}, [(budget.pk, start) for budget, start in periods.items()])
     return {
         budget.pk: budget.left(used[budget.pk, start, None], used[budget.pk, start, customer])
@@ -239,8 +247,7 @@ def used_now(budgets: Sequence[Budget], now: datetime) -> dict[int, Decimal]:
     """How much of each budget, by its id, everybody has had in the period that `now` lies in."""
     if not budgets:
         return {}
-    today = store().local(now).date()
-    periods = [(budget.pk, period_start(budget.period, today)) for budget in budgets]
+    periods = [(budget.pk, start) for budget, start in current_periods(budgets, now).items()]
     used = _used_by({None}, periods)
     return {pk: used[pk, start, None] for pk, start in periods}
 

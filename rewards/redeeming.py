@@ -13,7 +13,7 @@ from loyaltyflow.store.events import Event
 from loyaltyflow.store.models import Order
 
 from .bill import Off, Reason, Refusal, Refused
-from .budgets import Wish, draw_each, give_back
+from .budgets import Wish, current_periods, draw_each, give_back
 from .claims import Claim
 from .vouchers import Redemption
 
@@ -59,11 +59,13 @@ WHERE held.id = discount.id
 USE = """
 WITH made AS (
     INSERT INTO rewards_redemption (
-        discount_id, voucher_id, customer_id, order_id, amount, budget_id, redeemed_at, store_location, till, is_single
+        discount_id, voucher_id, customer_id, order_id, amount, budget_id, budget_period, redeemed_at, store_location,
+        till, is_single
     )
-    SELECT discount, voucher, %(customer)s::bigint, %(order)s, amount, budget, %(now)s, %(store)s, %(till)s, is_single
+    SELECT discount, voucher, %(customer)s::bigint, %(order)s, amount, budget, period, %(now)s, %(store)s, %(till)s,
+        is_single
     FROM unnest(%(discounts)s::bigint[], %(vouchers)s::bigint[], %(amounts)s::numeric[], %(budgets)s::bigint[],
-        %(single)s::boolean[]) AS taken (discount, voucher, amount, budget, is_single)
+        %(periods)s::date[], %(single)s::boolean[]) AS taken (discount, voucher, amount, budget, period, is_single)
     RETURNING *
 ),
 told AS (
@@ -110,21 +112,23 @@ def use(
     _count_discounts(claims, customer_id)
     _draw(taken, customer_id, now)
     place = {"customer": customer_id, "order": order.pk, "now": now, "store": store_location, "till": till}
-    redemptions = planned.made(Redemption, USE, {**place, **_columns(taken)})
+    redemptions = planned.made(Redemption, USE, {**place, **_columns(taken, now)})
     for redemption, claim in zip(redemptions, claims, strict=True):
         redemption.order, redemption.discount, redemption.voucher = order, claim.discount, claim.voucher
     return redemptions
 
 
-def _columns(taken: Sequence[tuple[Claim, Off]]) -> dict[str, list[Any]]:
+def _columns(taken: Sequence[tuple[Claim, Off]], now: datetime) -> dict[str, list[Any]]:
     """What differs from use to use."""
     vouchers = [claim.voucher for claim, _off in taken]
     budgets = [claim.discount.money_budget for claim, _off in taken]
+    periods = current_periods(filter(None, budgets), now)
     return {
         "discounts": [claim.discount.pk for claim, _off in taken],
         "vouchers": [voucher and voucher.pk for voucher in vouchers],
         "amounts": [off.total for _claim, off in taken],
         "budgets": [budget and budget.pk for budget in budgets],
+        "periods": [budget and periods[budget] for budget in budgets],
         "single": [voucher is not None and voucher.uses_allowed == 1 for voucher in vouchers],
     }
 
@@ -141,7 +145,11 @@ def undone(redemptions: Iterable[Redemption], now: datetime) -> list[Redemption]
     vouchers = Counter(each.voucher_id for each in standing if each.voucher_id)
     _moved(GIVE_BACK_VOUCHERS, vouchers)
     _moved(UNCOUNT_DISCOUNTS, Counter(each.discount_id for each in standing))
-    give_back((Wish(each.budget, each.customer_id, each.amount), each.redeemed_at) for each in standing if each.budget)
+    give_back(
+        (Wish(each.budget, each.customer_id, each.amount), each.budget_period)
+        for each in standing
+        if each.budget and each.budget_period
+    )
     _tell("voucher_given_back", standing, now)
     return standing
 

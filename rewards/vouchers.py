@@ -182,6 +182,9 @@ class Voucher(models.Model):
         db_index=False,
         help_text="Which it was taken from when it was given.",
     )
+    budget_period = models.DateField(
+        null=True, blank=True, editable=False, help_text="The first day of the budget's period in which it counts."
+    )
     superseded_by = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="supersedes", db_index=False
     )
@@ -274,6 +277,9 @@ class Redemption(models.Model):
         blank=True,
         related_name="+",
         help_text="Which the amount was taken from.",
+    )
+    budget_period = models.DateField(
+        null=True, blank=True, help_text="The first day of the budget's period in which it counts."
     )
     is_single = models.BooleanField(help_text="Whether its voucher may be used once only.")
     reversed_at = models.DateTimeField(null=True, blank=True)

@@ -59,7 +59,7 @@ def _objects() -> list[Tracked]:
         _whole("rewards.discount", skip=("uses",)),
         _whole("rewards.codepool"),
         # A million codes are made at once; their pool says by whom. What becomes of each is written down.
-        _whole("rewards.voucher", "code", skip=("uses",), on=("UPDATE", "DELETE")),
+        _whole("rewards.voucher", "code", skip=("uses", "budget_period"), on=("UPDATE", "DELETE")),
         _whole("rewards.adjustmentreason", "title"),
         _whole("rewards.adjustmentlimit", ""),
         _whole("rewards.adjustment", "", skip=("key", "asked_at", "decided_at")),

@@ -179,23 +179,18 @@ BUDGETS_COUNTED = Check(
     "budgets counted",
     """
     WITH given AS (
-        SELECT budget_id, customer_id, redeemed_at AS at, amount
+        SELECT budget_id, customer_id, budget_period AS start, amount
         FROM rewards_redemption WHERE budget_id IS NOT NULL AND reversed_at IS NULL
         UNION ALL
-        SELECT budget_id, customer_id, assigned_at, 1 FROM rewards_voucher WHERE budget_id IS NOT NULL
+        SELECT budget_id, customer_id, budget_period, 1 FROM rewards_voucher WHERE budget_id IS NOT NULL
         UNION ALL
-        SELECT (rule ->> 'budget')::bigint, customer_id, occurred_at, points
+        SELECT (rule ->> 'budget')::bigint, customer_id, (rule ->> 'budget_period')::date, points
         FROM rewards_entry WHERE rule ? 'budget'
     ),
     drawn AS (
-        SELECT budget.id AS budget, who.id AS customer, starts.at AS start, sum(given.amount) AS amount
+        SELECT budget.id AS budget, who.id AS customer, given.start, sum(given.amount) AS amount
         FROM given JOIN rewards_budget AS budget ON budget.id = given.budget_id
         LEFT JOIN store_customer AS customer ON customer.id = given.customer_id
-        CROSS JOIN store_storesettings AS settings
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN budget.period = 'ever' THEN '1970-01-01'
-                ELSE date_trunc(budget.period, given.at AT TIME ZONE settings.time_zone)::date END AS at
-        ) AS starts
         CROSS JOIN LATERAL (VALUES (0), (coalesce(customer.merged_into_id, customer.id))) AS who (id)
         WHERE who.id IS NOT NULL GROUP BY 1, 2, 3
     ),

@@ -192,8 +192,8 @@ def _must_be_unused(voucher: Voucher, now: datetime) -> None:
 
 def _give_back_to_budget(voucher: Voucher) -> None:
     """Let somebody else have what the voucher took from its budget."""
-    if voucher.budget and voucher.assigned_at:
-        budgets.give_back([(Wish(voucher.budget, voucher.customer_id, Decimal(1)), voucher.assigned_at)])
+    if voucher.budget and voucher.budget_period:
+        budgets.give_back([(Wish(voucher.budget, voucher.customer_id, Decimal(1)), voucher.budget_period)])
         Voucher.objects.filter(pk=voucher.pk).update(budget=None)
 
 

@@ -87,7 +87,7 @@ def test_a_budget_begins_anew_with_each_period_of_the_stores_calendar(period, be
 def test_what_is_given_back_can_be_given_again(now):
     of, who = budget(100, period="day"), factories.customer()
     draw(of, 100, who.pk, now)
-    give_back([(Wish(of, who.pk, Decimal(100)), now)])
+    give_back([(Wish(of, who.pk, Decimal(100)), now.date())])
     assert (spent(of), spent(of, who)) == ([(now.date(), 0)], [(now.date(), 0)])
     assert draw(of, 100, who.pk, now) == 100
 

@@ -8,11 +8,12 @@ from django.db.models import TextField, Value
 
 from loyaltyflow.merging import merge
 from loyaltyflow.only_added import guards
-from loyaltyflow.store.models import Customer
+from loyaltyflow.store.models import Customer, StoreSettings
 from rewards import ledger
 from rewards.assigning import assign
-from rewards.budgets import draw
-from rewards.models import Account, Budget, Discount, Draw, Entry, Lot, Proof
+from rewards.budgets import draw, drawn_from
+from rewards.models import Account, Budget, Discount, Draw, Entry, Lot, Proof, Spending
+from rewards.redeeming import undone
 from tests import factories
 
 from .bills import discount, voucher
@@ -105,7 +106,7 @@ def drawn(now):
     assert assign(Customer.objects.filter(pk=who.pk), given, origin=origin, customer="pk", now=now).new == 1
     take(now, who, voucher(discount(budget=made["money"]), uses_allowed=None))
     draw(made["points"], 80, who.pk, now)
-    give(who, 80, "gift", now, rule={"budget": made["points"].pk})
+    give(who, 80, "gift", now, rule=drawn_from(made["points"], now))
     return who
 
 
@@ -124,7 +125,7 @@ def drawn(now):
         ),
         (
             "money off of another month",
-            "UPDATE rewards_redemption SET redeemed_at = redeemed_at - interval '40 days'",
+            "UPDATE rewards_redemption SET budget_period = '2026-10-01'",
             [
                 "The budget money from 2026-10-01, for customer {who}: 0 are counted, and 10 were drawn from it.",
                 "The budget money from 2026-10-01: 0 are counted, and 10 were drawn from it.",
@@ -154,6 +155,20 @@ def test_a_budget_that_allows_less_from_now_on_did_not_give_too_much(drawn, now)
 def test_what_two_had_of_a_budget_is_what_the_one_had_whom_they_turned_out_to_be(drawn, now):
     merge(factories.customer(), drawn, now)
     assert ledger.verify() == []
+
+
+@pytest.mark.parametrize(("_case", "hour", "zone"), [("west", 6, "Etc/GMT+12"), ("east", 18, "Etc/GMT-12")])
+def test_what_budgets_gave_counts_where_it_did_when_the_store_moves_to_another_time_zone(now, _case, hour, zone):
+    who, of = factories.customer(), budget(100, unit="money", period="day")
+    made = voucher(discount(budget=of), uses_allowed=None)
+    then = now.replace(hour=hour)
+    _result, uses = take(then, who, made)
+    StoreSettings.objects.update(time_zone=zone)
+    assert ledger.verify() == []
+    take(then + timedelta(hours=12), who, made)
+    undone(uses, then + DAY)
+    assert ledger.verify() == []
+    assert sum(Spending.objects.filter(customer=None).values_list("used", flat=True)) == 10
 
 
 def test_the_ledger_is_proved_once_a_night_after_two(now):

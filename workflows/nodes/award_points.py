@@ -13,7 +13,7 @@ from django.db.models.functions import Cast, Concat
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags import figures
 from rewards import ledger
-from rewards.budgets import Wish, draw_each, period_start
+from rewards.budgets import Wish, draw_each, drawn_from, period_start
 from rewards.models import Budget, Entry, Programme
 from segments.comparisons.dates import midnight
 
@@ -93,7 +93,7 @@ class AwardPoints(Node):
             customer="customer_id",
             explanation=Value(self.explanation),
             now=batch.now,
-            rule={"budget": self.budget.pk} if self.budget else {},
+            rule=drawn_from(self.budget, batch.now) if self.budget else {},
         )
         yield "next", batch.ids
 
