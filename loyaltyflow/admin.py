@@ -11,10 +11,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django_q import admin as background_work
 from django_q.models import Schedule
-from unfold.admin import ModelAdmin
 
 from loyaltyflow.audit.admin import ChangeAdmin
-from loyaltyflow.store.admin.base import ReadOnlyAdmin
+from loyaltyflow.store.admin.base import FormAdmin, ReadOnlyAdmin
 
 from . import merge_pages  # noqa: F401 - its page registers itself
 from .customer_page.admin import CustomerPage
@@ -126,7 +125,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ModelAdmin):
+class ApiKeyAdmin(FormAdmin):
     form = ApiKeyForm
     list_display = ["name", "prefix", "may_send", "made", "last_used", "is_good"]
     fields = ["name", "scopes", "source", "prefix", "made", "last_used", "revoked"]

@@ -10,11 +10,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
-from loyaltyflow.store.admin.base import ReadOnlyAdmin
+from loyaltyflow.store.admin.base import FormAdmin, ReadOnlyAdmin
 from loyaltyflow.store.templatetags.figures import moment
 
 from . import preview
@@ -26,7 +25,7 @@ FRAME = '<iframe src="{}" title="{}" sandbox class="w-full bg-white rounded-defa
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ModelAdmin):
+class CampaignAdmin(FormAdmin):
     list_display = ("name", "log", "created_at")
     search_fields = ("name",)
     readonly_fields = ("created_at",)
@@ -41,7 +40,7 @@ class CampaignAdmin(ModelAdmin):
 
 
 @admin.register(EmailTemplate)
-class EmailTemplateAdmin(ModelAdmin):
+class EmailTemplateAdmin(FormAdmin):
     list_display = ("name", "subject", "kind", "updated")
     list_filter = ("category",)
     search_fields = ("name", "subject")
@@ -217,7 +216,7 @@ class EngagementAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Suppression)
-class SuppressionAdmin(ModelAdmin):
+class SuppressionAdmin(FormAdmin):
     list_display = ("address", "channel", "reason", "since")
     list_filter = ("channel", "reason")
     search_fields = ("address",)

@@ -13,12 +13,11 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from loyaltyflow.store.admin.base import PeriodFilter, StoreAdmin
+from loyaltyflow.store.admin.base import FormAdmin, PeriodFilter, StoreAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import count, moment, money, signed
 
@@ -229,7 +228,7 @@ def _tell(request: HttpRequest, asked: Adjustment, is_done: bool) -> None:
 
 
 @admin.register(AdjustmentReason)
-class AdjustmentReasonAdmin(ModelAdmin):
+class AdjustmentReasonAdmin(FormAdmin):
     list_display = ["title", "code", "is_active"]
     prepopulated_fields = {"code": ["title"]}
 
@@ -240,7 +239,7 @@ class AdjustmentReasonAdmin(ModelAdmin):
 
 
 @admin.register(AdjustmentLimit)
-class AdjustmentLimitAdmin(ModelAdmin):
+class AdjustmentLimitAdmin(FormAdmin):
     list_display = ["group", "most"]
     list_select_related = ["group"]
 

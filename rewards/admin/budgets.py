@@ -7,9 +7,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
+
+from loyaltyflow.store.admin.base import FormAdmin
 
 from ..budgets import Budget, Spending, used_now
 
@@ -27,7 +28,7 @@ class BudgetList(ChangeList):
 
 
 @admin.register(Budget)
-class BudgetAdmin(ModelAdmin):
+class BudgetAdmin(FormAdmin):
     list_display = ["name", "in_words", "bar"]
     list_filter = ["unit"]
     search_fields = ["name"]

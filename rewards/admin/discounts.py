@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import dates, timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from loyaltyflow.store.admin.base import FormAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Product
 from loyaltyflow.store.templatetags.figures import count, money
@@ -75,7 +75,7 @@ class DiscountList(ChangeList):
 
 
 @admin.register(Discount)
-class DiscountAdmin(ModelAdmin):
+class DiscountAdmin(FormAdmin):
     """What customers can get off their bills."""
 
     list_display = ["name", "takes_off", "state", "used", "redeemed", "out"]
@@ -180,7 +180,7 @@ class KindForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
 
-class KindAdmin(ModelAdmin):
+class KindAdmin(FormAdmin):
     """The form of one kind of discount, and a bill on which it can be tried."""
 
     form = KindForm

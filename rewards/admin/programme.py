@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 
+from loyaltyflow.store.admin.base import FormAdmin
 from loyaltyflow.store.models import StoreSettings
 
 from ..earning import examples
@@ -48,7 +48,7 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Programme)
-class ProgrammeAdmin(ModelAdmin):
+class ProgrammeAdmin(FormAdmin):
     """One row; the menu opens its form, with the rules and multipliers below."""
 
     form = ProgrammeForm

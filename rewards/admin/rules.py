@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from loyaltyflow.store.admin.base import FormAdmin
 from loyaltyflow.store.models import StoreSettings
 from loyaltyflow.store.templatetags.figures import count, money
 from segments.forms.filters import FilterField
@@ -31,7 +31,7 @@ GOODS = ("Only for some goods", {"fields": ["products", "categories"]})
 WHEN = ("When", {"fields": ["starts_at", "ends_at", "is_active"]})
 
 
-class TriedAdmin(ModelAdmin):
+class TriedAdmin(FormAdmin):
     """A form that asks, while it is filled in, what would come of it: saved for a moment, and taken back."""
 
     autocomplete_fields = ["products"]

@@ -12,12 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
-from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminURLInputWidget
 
-from loyaltyflow.store.admin.base import StoreAdmin
+from loyaltyflow.store.admin.base import FormAdmin, StoreAdmin
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags import figures as written
 from loyaltyflow.words import number
@@ -80,7 +79,7 @@ def _only_for(tiers: list[int]) -> list[Any]:
 
 
 @admin.register(Tier)
-class TierAdmin(ModelAdmin):
+class TierAdmin(FormAdmin):
     form = TierForm
     list_display = ["name", "reached_with", "members_now", "share", "early_access", "bonus", "gets"]
     list_display_links = ["name"]

@@ -9,9 +9,9 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from loyaltyflow.store.admin.base import FormAdmin
 from loyaltyflow.store.models import Customer
 from loyaltyflow.store.templatetags.figures import count, percent, signed, width
 
@@ -76,7 +76,7 @@ class SegmentList(ChangeList):
 
 
 @admin.register(Segment)
-class SegmentAdmin(ModelAdmin):
+class SegmentAdmin(FormAdmin):
     list_display = ["title", "in_words", "members", "state", "week", "used"]
     list_filter = [StateFilter]
     search_fields = ["name", "description"]

@@ -4,9 +4,13 @@ The addresses come from the URLconf, so a new page is asked for here without a w
 """
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 
+from loyaltyflow.store.admin.base import FormAdmin
 from tests.staff import signed_in
 from tests.till import shop
 
@@ -19,6 +23,8 @@ ON_LOOKING = ["loyaltyflow_change"]
 OPEN_TO_ALL = {"/api/v1/docs/", "/api/v1/schema", "/login/"}
 # What everybody who signs in may open: no fact of the shop stands there.
 OPEN_TO_STAFF = {*OPEN_TO_ALL, "/", "/jsi18n/", "/password_change/", "/password_change/done/", "/search/"} - {"/login/"}
+# Whose pages come with Django and its packages.
+OTHERS = {"auth", "django_q"}
 OURS = "Zoe"  # a customer's name
 # What a form could say that changes, adds or deletes something, whatever the page.
 FORM = {
@@ -99,6 +105,16 @@ def test_who_may_look_at_everything_changes_nothing():
     before = shop.dump(*ON_LOOKING)
     asked(client, **FORM)
     assert shop.dump(*ON_LOOKING) == before
+
+
+@pytest.mark.parametrize("said", ["²", "-1", "9" * 30, "\0", "2026-02-30", "{", "1,²"])
+def test_a_form_to_add_something_opens_whatever_its_address_fills_in(client, said):
+    client.force_login(User.objects.create_superuser("root"))
+    for model, page in admin.site._registry.items():
+        assert isinstance(page, FormAdmin) or model._meta.app_label in OTHERS, model
+        names = [field.name for field in model._meta.get_fields() if not field.auto_created]
+        answer = client.get(reverse(admin_urlname(model._meta, "add")), dict.fromkeys(names, said))
+        assert answer.status_code in (200, 302, 403), model
 
 
 def test_no_form_is_taken_that_another_site_sends_for_somebody():

@@ -5,9 +5,9 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from loyaltyflow.store.admin.base import FormAdmin
 from segments.conditions import Condition
 from segments.conditions.all_of import AllOf
 from segments.models import Segment
@@ -39,7 +39,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.initial = after.get(outlet)
 
 
-class StepAdmin(ModelAdmin):
+class StepAdmin(FormAdmin):
     """The form of one step of a draft; it leads back to its workflow.
 
     A condition is not chosen from those of other steps: a step that asks one begins with an empty group of its own.

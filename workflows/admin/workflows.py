@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from loyaltyflow.store.admin.base import FormAdmin
 from loyaltyflow.store.models import EventType, StoreSettings
 from loyaltyflow.store.templatetags.figures import count
 
@@ -74,7 +74,7 @@ class WorkflowForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(ModelAdmin):
+class WorkflowAdmin(FormAdmin):
     form = WorkflowForm
     list_display = ["name", "state", "starts", "inside", "entered", "completed"]
     list_filter = ["status"]

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import DateTimeField, JSONField, Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.timezone import make_aware
@@ -47,18 +47,22 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
         return Page(self.object_list[first : first + self.per_page], number, self)
 
 
-class StoreAdmin(ModelAdmin):
+class FormAdmin(ModelAdmin):
+    """Pages of which every form can be filled in by the address that leads to it, whatever that says."""
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in; what cannot be read as such a field is left out."""
+        known = super().get_changeform_initial_data(request).items()
+        return {name: value for name, said in known if (value := _read(self.model, name, said)) is not None}
+
+
+class StoreAdmin(FormAdmin):
     """A page that stays quick however many rows there are."""
 
     paginator = QuickPaginator
     show_full_result_count = False
     list_filter_submit = True
     list_per_page = 50
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What the address fills in; what cannot be the number of a row is left out."""
-        known = super().get_changeform_initial_data(request)
-        return {name: value for name, value in known.items() if _can_be(self.model, name, value)}
 
 
 class ReadOnlyAdmin(StoreAdmin):
@@ -94,15 +98,17 @@ def _midnight(day: date) -> datetime:
     return make_aware(datetime.combine(day, time.min))
 
 
-def _can_be(model: type[Model], name: str, value: Any) -> bool:
-    """Whether the value can be one of the field, or several of them, as far as it names other rows."""
+def _read(model: type[Model], name: str, said: Any) -> Any:
+    """What a form can show of what an address says of the field; None if it can be nothing of such a field."""
     field = next((each for each in model._meta.get_fields() if each.name == name and each.concrete), None)
-    if field is None or field.related_model is None:
-        return True
-    key = field.related_model._meta.pk
     try:
-        for each in value if isinstance(value, list) else [value]:
-            key.to_python(each)
+        if isinstance(field, DateTimeField):
+            return field.to_python(said)
+        if isinstance(field, JSONField):
+            return None  # an address has no lists and objects
+        if field is not None and field.related_model is not None:
+            for each in said if isinstance(said, list) else [said]:
+                field.related_model._meta.pk.to_python(each)
     except ValidationError:
-        return False
-    return True
+        return None
+    return said
