@@ -1,7 +1,7 @@
 """What the customer has now: points, tier, vouchers, running workflows, segments, and the products they buy most."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,15 +22,16 @@ LOTS = 8  # days of expiry that are shown each; what expires later is one line
 LISTED = 8
 OFFERED = 12  # segments to put the customer into; there may be hundreds, each with a page for that
 EXPIRING_DAYS = 30
+MICROSECOND = timedelta(microseconds=1)  # points that expire at a midnight can be spent until the day before it
 MOVING = {Workflow.Status.LIVE, Workflow.Status.FINISHING}
 PATH = 6  # steps of a path that are named, the last ones
 
 
 @dataclass(frozen=True)
 class Lots:
-    """So many points that expire on one day."""
+    """So many points that can be spent until the end of one day."""
 
-    expires: date | None
+    until: date | None
     points: int
     worth: Decimal
 
@@ -43,6 +44,13 @@ class Points:
     lots: list[Lots]
     pending: list[tuple[date, int]]
     worth: Decimal
+    value: Decimal  # of one point
+
+    @property
+    def less(self) -> list[tuple[str, int, Decimal]]:
+        """What of the lots cannot be spent: why, how many points, and their worth."""
+        kept = [("Held at a till", self.account.held), ("Owed", self.account.owed)]
+        return [(why, number, number * self.value) for why, number in kept if number]
 
     @property
     def listed(self) -> list[Lots]:
@@ -50,23 +58,26 @@ class Points:
         return self.lots[:LOTS]
 
     @property
-    def later(self) -> int:
-        """How many points expire after the days that are shown, or never."""
-        return sum(each.points for each in self.lots[LOTS:])
+    def later(self) -> Lots | None:
+        """Points that expire after the days that are shown, or never."""
+        rest = self.lots[LOTS:]
+        if not rest:
+            return None
+        return Lots(None, sum(each.points for each in rest), sum((each.worth for each in rest), Decimal(0)))
 
     def expiring(self, now: datetime) -> Lots | None:
         """What expires first, if that is soon."""
-        first = next((each for each in self.lots if each.expires), None)
-        return first if first and first.expires and (first.expires - now.date()).days <= EXPIRING_DAYS else None
+        first = next((each for each in self.lots if each.until), None)
+        return first if first and first.until and (first.until - now.date()).days < EXPIRING_DAYS else None
 
 
 def points(customer: Customer, now: datetime) -> Points:
-    """The customer's points by the day on which they expire; as many statements however many lots there are."""
+    """The customer's points by the last day to spend them; as many statements however many lots there are."""
     zone, one = store().zone, store().point_value
     account = ledger.spendable([customer.pk], now)[customer.pk]
     lots = Lot.objects.filter(customer=customer)
     usable = lots.filter(pk__in=lots.to_spend(now).order_by().values("pk")).order_by()
-    days = usable.values(day=TruncDate("expires_at", tzinfo=zone)).annotate(points=Sum("remaining"))
+    days = usable.values(day=TruncDate(F("expires_at") - MICROSECOND, tzinfo=zone)).annotate(points=Sum("remaining"))
     waiting = lots.pending(now).order_by().values(day=TruncDate("available_at", tzinfo=zone))
     return Points(
         account,
@@ -76,6 +87,7 @@ def points(customer: Customer, now: datetime) -> Points:
         ],
         [(each["day"], each["points"]) for each in waiting.annotate(points=Sum("remaining")).order_by("day")],
         account.spendable * one,
+        one,
     )
 
 

@@ -20,7 +20,7 @@ MOMENTS = 600  # seconds in which something has just happened
 def complete(sale: Sale, pressed: Press) -> After:
     """Write the sale down, if it still comes to the amount that the button said; then begin a new one."""
     ask = sale.ask(pressed.place, pressed.now, pressed.by)
-    if ask.customer is None or not sale.is_priced:
+    if ask.customer is None or not sale.is_priced or sale.unread:
         return After(
             sale, Said("bill", "The sale is not complete yet", "It needs a customer and a bill without faults.")
         )

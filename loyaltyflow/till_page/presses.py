@@ -70,6 +70,7 @@ def _scan(sale: Sale, pressed: Press) -> After:
     if codes.key(text):  # it could have been a code
         guesses.count(pressed.by, None, 1, pressed.now)
     why = "It is no card, phone number, e-mail address, product or voucher code that we know. Nothing was changed."
+    why += " Customers are not found by name: ask for their phone number or e-mail address."
     return After(sale, Said("scan", f"“{text}” was not found", why))
 
 
@@ -100,7 +101,7 @@ def _chosen(sale: Sale, customer: Customer) -> After:
     """The customer at the till; codes and points of somebody else are not theirs."""
     if customer.pk == sale.customer:
         return After(sale)
-    return After(sale.with_(customer=customer.pk, codes=(), points=0, hold=""))
+    return After(sale.with_(customer=customer.pk, codes=(), points=0, unread="", hold=""))
 
 
 def _choose(sale: Sale, pressed: Press) -> After:
@@ -173,13 +174,13 @@ def _points(sale: Sale, pressed: Press) -> After:
     if pressed.value == "all":
         customer = sale.ask(pressed.place, pressed.now).customer
         have = till.look_up(customer, pressed.now).account.spendable if customer else 0
-        return After(sale.with_(points=have))
+        return After(sale.with_(points=have, unread=""))
     step = STEP if pressed.value == "more" else -STEP
-    return After(sale.with_(points=max(0, sale.points + step)))
+    return After(sale.with_(points=max(0, sale.points + step), unread=""))
 
 
 def _forget(sale: Sale, pressed: Press) -> After:
-    return After(sale.with_(customer=None, codes=(), points=0, hold=""))
+    return After(sale.with_(customer=None, codes=(), points=0, unread="", hold=""))
 
 
 def _clear(sale: Sale, pressed: Press) -> After:

@@ -76,6 +76,7 @@ class Sale:
     lines: tuple[Line, ...] = field(default_factory=tuple)
     codes: tuple[str, ...] = field(default_factory=tuple)
     points: int = 0
+    unread: str = ""  # what was typed for the points and is no number of points
     hold: str = ""
 
     @property
@@ -114,17 +115,26 @@ def sent(form: QueryDict, now: datetime) -> Sale:
     if not NUMBER.fullmatch(number):
         return new(now)
     customer = form.get("customer", "")
+    points = form.get("points", "").replace("\0", "").strip()
+    many = points_in(points)
     columns = [form.getlist(name) for name in ("sku", "name", "quantity", "price")]
     lines = [Line(*(text.replace("\0", "").strip()[:200] for text in row)) for row in zip(*columns, strict=False)]
-    points = re.sub(r"[,. ]", "", form.get("points", ""))
     return Sale(
         number,
         int(customer) if customer.isdecimal() and len(customer) < 19 else None,
         tuple(line for line in lines if line.sku)[:LINES_ALLOWED],
         tuple(code.replace("\0", "")[:60] for code in form.getlist("code") if code)[:CODES_ALLOWED],
-        min(int(points), MOST_POINTS) if points.isdecimal() and len(points) < 19 else 0,
+        many or 0,
+        points[:20] if many is None else "",
         form.get("hold", "") if NUMBER.fullmatch(form.get("hold", "")) else "",
     )
+
+
+def points_in(typed: str) -> int | None:
+    """The points that were typed, with signs between thousands or without; none if nothing was; None if unreadable."""
+    if not re.fullmatch(r"[0-9]{0,18}|[0-9]{1,3}([,. \u00a0\u202f][0-9]{3}){1,5}", typed):
+        return None
+    return min(int(re.sub(r"[^0-9]", "", typed) or 0), MOST_POINTS)
 
 
 def read(text: str, digits: int, decimals: int) -> Decimal | None:

@@ -63,7 +63,7 @@ def context(after: After, place: Place, now: datetime) -> dict[str, Any]:
         "quote": quoted,
         "worth": sale.points * store().point_value,
         "points_refused": points[0] if points else None,
-        "may_complete": bool(quoted and not quoted.refusals and person),
+        "may_complete": bool(quoted and not quoted.refusals and person and not sale.unread),
     }
 
 

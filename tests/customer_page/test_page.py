@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Event, StoreSettings
-from rewards.models import Account, Entry, Lot
+from rewards.models import Account, Entry, Lot, Voucher
 from tests import factories
 from tests.customer_page import world
 from tests.staff import signed_in
@@ -163,7 +164,7 @@ def test_a_million_points_and_a_long_name(admin_client, today):
     text = text_of(admin_client.get(address_of(who)))
 
     assert "1,000,000 pts worth $50,000.00" in text
-    assert "Never 1,000,000 $50,000.00" in text
+    assert "No end 1,000,000 $50,000.00" in text
     assert "+1,000,000 pts" in text
 
 
@@ -173,11 +174,36 @@ def test_points_held_and_owed_cannot_be_spent(admin_client, today):
     Account.objects.update(owed=30)
     who.holds.create(source="till", external_id="1", points=20, expires_at=timezone.now() + timedelta(minutes=5))
 
-    points = admin_client.get(address_of(who)).context["points"]
+    answer = admin_client.get(address_of(who))
 
+    points, shown = answer.context["points"], text_of(answer)
+    assert "Held at a till −20 −$1.00 Owed −30 −$1.50 Can be spent 50 $2.50" in shown
     account = points.account
     assert (account.active, account.held, account.owed, account.spendable) == (100, 20, 30, 50)
     assert points.worth == Decimal("2.50")
+
+
+def test_ends_at_midnight_are_shown_as_the_last_day_before(admin_client, today):
+    who = world.maria(today)
+    world.bought(who, today, 20, "100.00")
+    world.has_vouchers(who, today)
+    midnight = datetime(2031, 3, 1, 0, 0, tzinfo=store().zone)
+    Lot.objects.update(expires_at=midnight)
+    Voucher.objects.update(expires_at=midnight)
+
+    shown = text_of(admin_client.get(address_of(who)))
+
+    assert "Until Points Worth Feb 28, 2031 100 $5.00 Can be spent 100 $5.00" in shown
+    assert "CLB-2XD8-1 until Feb 28, 2031" in shown
+    assert "Mar 1, 2031" not in shown
+
+
+def test_more_days_of_expiry_than_are_shown_are_one_line_with_its_worth(admin_client, today):
+    who = world.maria(today)
+    for ago in range(20, 31):
+        world.bought(who, today, ago, "100.00")
+
+    assert "Later 300 $15.00 Can be spent 1,100 $55.00" in text_of(admin_client.get(address_of(who)))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import ExternalId, Order
-from loyaltyflow.till_page.sale import SOURCE
+from loyaltyflow.till_page.sale import SOURCE, points_in
 from rewards import ledger
-from rewards.models import Entry, Hold, Redemption, Standing, Tier, Voucher
+from rewards.models import Account, Entry, Hold, Redemption, Standing, Tier, Voucher
 from tests import factories
 from tests.staff import signed_in
 from tests.till import shop
@@ -218,6 +219,41 @@ def test_too_many_points_are_refused_in_words_and_nothing_is_taken(at_till, mari
     assert not at_till.page["may_complete"]
     at_till.press("complete:11.99")
     assert left_alone(maria)
+
+
+@pytest.mark.parametrize("typed", ["abc", "-50", "2.5", "1,00", "twenty hundred and something"])
+def test_points_that_cannot_be_read_stay_as_typed_and_nothing_is_sold(at_till, maria, typed):
+    at_till.scan("7700 4412 0934", "COFFEE").press("scan", points=typed)
+
+    assert f"“{typed[:20]}” is no number of points Type a whole number, such as 200." in at_till.text
+    assert at_till.page["sale"].unread == typed[:20]
+    assert not at_till.page["may_complete"]
+    at_till.press("complete:11.99", points=typed)
+    assert left_alone(maria)
+    assert at_till.press("points:more").page["quote"].points == 100
+
+
+@pytest.mark.parametrize(("typed", "read"), [("", 0), ("20", 20), ("1,00,0", None), ("1,000", 1000), ("1 000", 1000)])
+def test_points_are_read_with_signs_between_thousands(typed, read):
+    assert points_in(typed) == read
+
+
+def test_points_held_and_owed_are_shown_with_the_balance(at_till, maria, coffee):
+    Hold.objects.create(
+        customer=maria, source="shop", external_id="1", points=120, expires_at=timezone.now() + timedelta(minutes=5)
+    )
+    Account.objects.filter(customer=maria).update(owed=30)
+
+    at_till.scan("7700 4412 0934")
+
+    assert "350 pts worth $17.50 · 120 held at a till · 30 owed" in at_till.text
+
+
+def test_a_voucher_is_shown_with_its_last_day(at_till, maria):
+    shop.code("CLB", shop.off("10.00"), customer=maria)
+    Voucher.objects.update(expires_at=datetime(2030, 1, 1, 0, 0, tzinfo=store().zone))
+
+    assert "until Dec 31, 2029" in at_till.scan("7700 4412 0934").text
 
 
 def test_points_are_never_more_than_the_bill_needs(at_till, maria):

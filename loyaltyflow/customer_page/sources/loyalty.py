@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from loyaltyflow.store.models import Customer
-from loyaltyflow.store.templatetags.figures import day, money, signed
+from loyaltyflow.store.templatetags.figures import day, last_day, money, signed
 from rewards.models import Entry, Lot, Redemption, Standing, Voucher
 
 from .base import Source, Told, joined, link
@@ -65,7 +65,7 @@ class Given(Source):
         return {each.pk: self._told(each) for each in vouchers}
 
     def _told(self, voucher: Voucher) -> Told:
-        until = f"until {day(voucher.expires_at)}" if voucher.expires_at else ""
+        until = f"until {last_day(voucher.expires_at)}" if voucher.expires_at else ""
         order = f"with order {voucher.order.external_id}" if voucher.order else ""
         what = f"Got voucher {voucher}, {voucher.discount.title}"
         return Told("confirmation_number", what, joined(until, order), link=link(voucher))
