@@ -7,7 +7,6 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
-ALL = ("INSERT", "UPDATE", "DELETE")
 # Columns that say nothing that anybody decided.
 NOISE = ("id", "created_at", "updated_at", "changed_at", "polymorphic_ctype_id")
 LIVE = "(SELECT status FROM workflows_revision WHERE id = {}) <> 'draft'"
@@ -20,8 +19,8 @@ OF_STEP = "(SELECT revision_id FROM workflows_node WHERE id = {})"
 class Tracked:
     """One table whose changes are written down.
 
-    `owner` (of the model `label`), `name`, `prefix` and `only` are SQL over a row `r`. Parts, such as the steps of a
-    workflow, have another object as their owner; `prefix` then says which part it was.
+    `owner` (of the model `label`), `name`, `prefix`, `only` and, of new rows, `only_new` are SQL over a row `r`. Parts,
+    such as the steps of a workflow, have another object as their owner; `prefix` then says which part it was.
     """
 
     table: str
@@ -31,9 +30,9 @@ class Tracked:
     name: str = "''"
     prefix: str = "''"
     only: str = "true"
+    only_new: str = "true"
     skip: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
-    on: tuple[str, ...] = ALL
     is_part: bool = False
 
 
@@ -59,7 +58,7 @@ def _objects() -> list[Tracked]:
         _whole("rewards.discount", skip=("uses",)),
         _whole("rewards.codepool"),
         # A million codes are made at once; their pool says by whom. What becomes of each is written down.
-        _whole("rewards.voucher", "code", skip=("uses", "budget_period"), on=("UPDATE", "DELETE")),
+        _whole("rewards.voucher", "code", skip=("uses", "key", "budget_period"), only_new="r.state <> 'free'"),
         _whole("rewards.adjustmentreason", "title"),
         _whole("rewards.adjustmentlimit", ""),
         _whole("rewards.adjustment", "", skip=("key", "asked_at", "decided_at")),

@@ -76,6 +76,7 @@ SIDES = {
     "UPDATE": "OLD TABLE AS old_rows NEW TABLE AS new_rows",
     "DELETE": "OLD TABLE AS old_rows",
 }
+EVENTS = tuple(SIDES)
 ACTIONS = {"INSERT": "added", "UPDATE": "changed", "DELETE": "deleted"}
 DIGEST = "SELECT obj_description(to_regproc('audit_who'), 'pg_proc')"
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
@@ -96,7 +97,7 @@ def install(sender: AppConfig, using: str = "default", **kwargs: Any) -> None:
 
 def triggers_of(each: Tracked) -> str:
     """The functions and triggers of the table."""
-    return "".join(_trigger(each, event) for event in each.on)
+    return "".join(_trigger(each, event) for event in EVENTS)
 
 
 def _trigger(each: Tracked, event: str) -> str:
@@ -115,5 +116,7 @@ def _rows(each: Tracked, event: str) -> str:
     if event == "UPDATE":
         was = VALUE.format(key="v.key", value="to_jsonb(o) -> v.key", hidden=hidden)
         return BOTH_SIDES.format(**known, was=was, is_now=now)
-    side = {"was": now, "is_now": "NULL::jsonb"} if event == "DELETE" else {"was": "NULL::jsonb", "is_now": now}
-    return ONE_SIDE.format(**known, **side, side="old_rows" if event == "DELETE" else "new_rows")
+    if event == "DELETE":
+        return ONE_SIDE.format(**known, was=now, is_now="NULL::jsonb", side="old_rows")
+    known["only"] = f"{each.only} AND {each.only_new}"
+    return ONE_SIDE.format(**known, was="NULL::jsonb", is_now=now, side="new_rows")

@@ -15,7 +15,8 @@ from django.utils import timezone
 from loyaltyflow.audit.words import tell
 from loyaltyflow.models import ApiKey, Change
 from loyaltyflow.store.models import Consent, StoreSettings
-from rewards.models import AdjustmentLimit, AdjustmentReason, Programme, Tier
+from rewards.discounts import Discount
+from rewards.models import AdjustmentLimit, AdjustmentReason, Programme, Tier, Voucher
 from segments.models import Segment
 from tests import factories
 from tests.staff import signed_in
@@ -37,6 +38,22 @@ def live():
     return Workflow.objects.create(name="Welcome", goal="Greet them.", status="live")
 
 
+def ten_off():
+    return Discount.objects.create(name="Ten off", title="$10.00 off", is_active=True)
+
+
+def voucher():
+    return Voucher.objects.create(code="TEN", discount=ten_off())
+
+
+def own_code(row):
+    return {"discount": row.pk, "customer": factories.customer().pk, "code": "", "uses_allowed": "", "once": "staff:1"}
+
+
+def common_code(row):
+    return {"discount": row.pk, "customer": "", "code": "WELCOME10", "uses_allowed": "", "once": "staff:1"}
+
+
 FLOW = {"name": "Welcome", "goal": "Greet them.", "goal_days": 30, "reentry": "once"}
 # What there is before, the page, what is sent to it (made from the row there), and the change that it leaves.
 VIEWS = [
@@ -44,6 +61,9 @@ VIEWS = [
     (reason, "rewards_adjustmentreason_change", lambda row: {"code": "gift", "title": "Sorry"}, None),
     (cashiers, "rewards_adjustmentlimit_add", lambda row: {"group": row.pk, "points": 500}, None),
     (reason, "loyaltyflow_apikey_add", lambda row: {"name": "Till 1", "scopes": ["orders"]}, None),
+    (ten_off, "rewards_voucher_add", own_code, None),
+    (ten_off, "rewards_voucher_add", common_code, None),
+    (voucher, "rewards_voucher_revoke", lambda row: {"reason": "Lost"}, {"note": "Lost", "state": "revoked"}),
     (live, "workflows_workflow_change", lambda row: FLOW | {"workflows_workflow_pause": ""}, None),
 ]
 
@@ -56,7 +76,7 @@ def test_a_page_that_changes_something_leaves_one_change_with_who_and_from_where
     StoreSettings.load()
     row = make()
     seen = Change.objects.latest("pk").pk
-    address = reverse(f"admin:{page}", args=[row.pk] if page.endswith("_change") else [])
+    address = reverse(f"admin:{page}", args=[] if page.endswith("_add") else [row.pk])
 
     answer = client.post(address, sent(row), REMOTE_ADDR="10.0.0.7")
 
@@ -64,7 +84,7 @@ def test_a_page_that_changes_something_leaves_one_change_with_who_and_from_where
     [change] = Change.objects.filter(pk__gt=seen)
     assert (change.user, change.actor, change.role) == (boss, "dana", "superuser")
     assert (change.address, change.path) == ("10.0.0.7", address)
-    assert after is None or change.after == after
+    assert after is None or change.after.items() >= after.items()
 
 
 @seen_after_commit
