@@ -86,6 +86,13 @@ def known(customer: int) -> Customer:
     return found
 
 
+def no_member(customer: Customer, now: datetime) -> Refusal | None:
+    """That they cannot pay with points, as they are not in the programme; None if they are."""
+    if customer.belongs(now):
+        return None
+    return Refusal("points", Reason.NOT_ELIGIBLE, f"{customer} is not a member of the loyalty programme.")
+
+
 def locked_account(customer: Customer) -> Customer:
     """The customer as they are once their account is kept from others: they may have been merged before it was."""
     ledger.lock([customer.pk])

@@ -25,7 +25,7 @@ from ..holds import Hold
 from ..offers import open_to
 from ..programme import Programme
 from ..vouchers import Redemption, Voucher
-from .asking import known, locked_account
+from .asking import known, locked_account, no_member
 from .holds import taken
 
 ENDED = {
@@ -134,6 +134,8 @@ def _open(reward: int, who: Customer, now: datetime) -> Discount:
     [claim] = claims([], [reward])
     if not programme.is_active:
         raise Refused(Refusal(claim.code, Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off."))
+    if refusal := no_member(who, now):
+        raise Refused(refusal)
     facts_now = facts([claim], None, who.pk, store().local(now), programme, who)
     if refusal := against(claim, None, facts_now):
         raise Refused(refusal)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from loyaltyflow.store.clock import store
+from loyaltyflow.store.models import Customer
 
 from .. import codes, ledger
 from ..asking import facts
@@ -14,7 +15,7 @@ from ..claims import claims
 from ..holds import Hold
 from ..programme import Programme
 from ..vouchers import Voucher
-from .asking import known, locked_account
+from .asking import known, locked_account, no_member
 
 
 def hold(
@@ -35,20 +36,21 @@ def hold(
     points or the voucher cannot be had.
     """
     programme = Programme.load()
-    customer = locked_account(known(customer)).pk
+    who = locked_account(known(customer))
     before = Hold.objects.filter(source=source, external_id=number).select_related("voucher").first()
     if before is not None:
-        return _same(before, customer, points, code)
+        return _same(before, who.pk, points, code)
     if not programme.is_active:
         raise Refused(Refusal(code or "points", Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off."))
-    _points_are_there(customer, points, now)
-    voucher = _voucher(code, customer, now) if code else None
+    if points:
+        _must_have(who, points, now)
+    voucher = _voucher(code, who.pk, now) if code else None
     longest = timedelta(minutes=programme.hold_minutes)
     lasts = min(timedelta(seconds=seconds), longest) if seconds else longest
     return Hold.objects.create(
         source=source,
         external_id=number,
-        customer_id=customer,
+        customer=who,
         points=points,
         voucher=voucher,
         is_single=voucher is not None and voucher.uses_allowed == 1,
@@ -73,8 +75,11 @@ def _same(before: Hold, customer: int, points: int, code: str) -> Hold:
     return before
 
 
-def _points_are_there(customer: int, points: int, now: datetime) -> None:
-    account = ledger.spendable([customer], now)[customer]
+def _must_have(who: Customer, points: int, now: datetime) -> None:
+    """Raise Refused if the customer cannot spend so many points."""
+    if refusal := no_member(who, now):
+        raise Refused(refusal)
+    account = ledger.spendable([who.pk], now)[who.pk]
     if points > account.spendable:
         raise Refused(ledger.too_few(points, account))
 

@@ -102,6 +102,8 @@ def look_up(customer: Customer, now: datetime) -> Person:
     account = ledger.spendable([customer.pk], now)[customer.pk]
     own = Voucher.objects.filter(Voucher.lasts(now), customer=customer, state=Voucher.State.ISSUED)
     rewards = open_to(customer.pk, now).filter(points_price__isnull=False)
+    if not customer.belongs(now):
+        rewards = rewards.none()
     asked = claims(
         own.order_by(F("expires_at").asc(nulls_last=True), "pk")[:LISTED],
         rewards.order_by("points_price", "pk").values_list("pk", flat=True)[:LISTED],

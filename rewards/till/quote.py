@@ -16,7 +16,7 @@ from ..combining import judged
 from ..earning import Earned
 from ..holds import Hold
 from ..vouchers import Voucher
-from .asking import Ask
+from .asking import Ask, no_member
 from .holds import taken
 
 # The open holds of others on vouchers that can be used once.
@@ -158,6 +158,4 @@ def _no_points(ask: Ask, now: datetime) -> Refusal | None:
         return Refusal("points", Reason.NOT_ELIGIBLE, "Whose points? Look the customer up first.")
     if not ask.programme.is_active:
         return Refusal("points", Reason.PROGRAMME_INACTIVE, "The loyalty programme is switched off.")
-    if not customer.belongs(now):
-        return Refusal("points", Reason.NOT_ELIGIBLE, f"{customer} is not a member of the loyalty programme.")
-    return None
+    return no_member(customer, now)

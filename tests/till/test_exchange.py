@@ -125,6 +125,10 @@ def used_up_by_one(who, reward):
     shop.code("OWN", reward, customer=who)
 
 
+def left_the_programme(who, reward):
+    type(who).objects.filter(pk=who.pk).update(loyalty_left_at=timezone.now())
+
+
 def promised_to_all(who, reward):
     type(reward).objects.update(uses_allowed=1)
     shop.code("OTHERS", reward, customer=shop.member())
@@ -144,6 +148,7 @@ def promised_to_all(who, reward):
         (switched_off, 409, "programme_inactive"),
         (programme_off, 409, "programme_inactive"),
         (used_up_by_one, 409, "customer_limit_reached"),
+        (left_the_programme, 409, "not_eligible"),
         (promised_to_all, 409, "limit_reached"),
     ],
 )
@@ -157,6 +162,14 @@ def test_what_cannot_be_had_takes_nothing(spoil, status, reason):
 
     assert shop.refused(response, status)[1] == reason
     assert shop.dump(KEPT) == before
+
+
+@db
+def test_who_has_left_the_programme_is_offered_nothing():
+    who, till, reward = shop.member(500, phone="+19785550177"), shop.till(), coffee()
+    assert [each["reward"] for each in till.look_up(phone=who.phone).json()["offers"]] == [reward.pk]
+    left_the_programme(who, reward)
+    assert till.look_up(phone=who.phone).json()["offers"] == []
 
 
 @db

@@ -116,6 +116,7 @@ def test_the_same_number_is_the_same_hold():
     ("_case", "wanted", "status", "reason"),
     [
         ("too many points", {"points": 101}, 409, "insufficient_points"),
+        ("points of who has left", {"customer": "left", "points": 1}, 409, "not_eligible"),
         ("an unknown code", {"voucher": "NOPE"}, 404, "not_found"),
         ("somebody else's code", {"voucher": "HERS"}, 409, "wrong_customer"),
         ("nobody", {"customer": 999_999_999, "points": 1}, 404, "not_found"),
@@ -126,6 +127,8 @@ def test_the_same_number_is_the_same_hold():
 def test_what_cannot_be_held_is_refused(_case, wanted, status, reason):
     who, till = shop.member(100), shop.till()
     shop.code("HERS", customer=shop.member())
+    if wanted.get("customer") == "left":
+        wanted = wanted | {"customer": shop.member(100, loyalty_left_at=timezone.now()).pk}
     before = shop.dump(*KEPT, "loyaltyflow_guesses")
     response = till("till/holds", {"external_id": "H-1", "customer": who.pk, **wanted})
     assert shop.refused(response, status)[1] == reason
