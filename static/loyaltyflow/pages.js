@@ -69,7 +69,11 @@ const draw = () => document.querySelectorAll("canvas[data-chart]").forEach((canv
   drawn.set(canvas, kinds[canvas.dataset.chart](canvas, JSON.parse(document.getElementById(canvas.dataset.chart).textContent)));
 });
 
+// On a phone the cells of a list name themselves, in the words of the column's head.
+const label = () => document.querySelectorAll("#result_list [data-label]").forEach(({ dataset }) => { dataset.label = dataset.label.replace(/^./u, (sign) => sign.toUpperCase()); });
+
 addEventListener("DOMContentLoaded", () => {
+  label();
   draw();
   document.fonts.load("11px Inter").then(draw);  // a canvas does not wait for its font by itself
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["class"] });
