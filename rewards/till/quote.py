@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_DOWN, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 from functools import cached_property
 
 from loyaltyflow import planned
@@ -138,7 +138,10 @@ def _unknown(code: str) -> Refusal:
 def _paid_by_points(
     ask: Ask, left: Bill, account: ledger.Points, now: datetime
 ) -> tuple[int, dict[int, Decimal], Sequence[Refusal]]:
-    """How many points are used, what they pay of each line, and why not as many as were asked for."""
+    """How many points are used, what they pay of each line, and why not as many as were asked for.
+
+    They pay whole coins: what is worth less than one is not taken.
+    """
     if not ask.points:
         return 0, {}, ()
     if refusal := _no_points(ask, now):
@@ -149,6 +152,7 @@ def _paid_by_points(
     coin = Decimal(1).scaleb(-left.places)
     points = min(ask.points, int((left.goods / value).to_integral_value(ROUND_FLOOR)))
     worth = (points * value).quantize(coin, ROUND_DOWN)
+    points = int((worth / value).to_integral_value(ROUND_CEILING))
     return points, spread(worth, left.lines, left.places), ()
 
 

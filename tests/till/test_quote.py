@@ -106,6 +106,24 @@ def test_points_are_used_as_far_as_they_and_the_bill_reach(_case, points, bill, 
         assert told["refusals"][0]["current"] == {"spendable": 300, "pending": 0}
 
 
+@pytest.mark.parametrize(
+    ("_case", "currency", "value", "points", "used", "paid"),
+    [
+        ("less than a cent", "USD", "0.0030", 1, 0, "0.00"),
+        ("one cent and a half", "USD", "0.0030", 5, 4, "0.01"),
+        ("whole cents", "USD", "0.0030", 100, 100, "0.30"),
+        ("less than a yen", "JPY", "0.0500", 19, 0, "0"),
+        ("a yen and a quarter", "JPY", "0.0500", 25, 20, "1"),
+        ("a point worth more than a cent", "USD", "0.0175", 3, 3, "0.05"),
+    ],
+)
+def test_no_point_is_taken_that_pays_nothing(_case, currency, value, points, used, paid):
+    StoreSettings.objects.update(currency=currency, point_value=Decimal(value))
+    asked = {"customer": shop.member(300).pk, "bill": shop.bill("40"), "points_to_use": points}
+    told = quoted(shop.till()("till/quote", asked))
+    assert (told["points_to_use"], told["totals"]["paid_by_points"]) == (used, paid)
+
+
 def test_a_bill_without_a_customer_gets_the_codes_that_need_none():
     shop.rule()
     shop.code("SAVE10", shop.off(), uses_allowed=None)
