@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from django.db.models import Sum
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Event, Order, OrderLine, Refund
 
 from .. import ledger
-from ..bill import ZERO, Reason, Refusal, Refused
+from ..bill import ZERO, Reason, Refusal, Refused, rounded, smallest_coin
 from ..earning import reverse
 from ..points import Entry
 from ..programme import Programme
@@ -89,7 +90,8 @@ def _pay_back(
 def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
     """What cancelling the order came to: all that it earned is taken back, all that was redeemed on it comes back.
 
-    Asked for again it is the same. Raises Refused if there is no such order.
+    Asked for again it is the same; of an order that an import said was cancelled, what was redeemed comes back now.
+    Raises Refused if there is no such order.
     """
     order = locked(order_number, source)
     if order.cancelled_at is None:
@@ -97,8 +99,8 @@ def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
         order.save(update_fields=["cancelled_at"])
         _tell(order, now, "order_cancelled")
         reverse(Order.objects.filter(pk=order.pk), now)
-        restoring.restore(order, restoring.WHOLE, now)
-    return _undone(order, "", order.cancelled_at, ZERO, now)
+    came_back = restoring.restore(order, restoring.WHOLE, now)
+    return _undone(order, "", now if came_back else order.cancelled_at, ZERO, now)
 
 
 def locked(number: str, source: str) -> Order:
@@ -165,7 +167,7 @@ def _piece(part: Part, line: OrderLine, left: Decimal) -> Decimal:
     if part.quantity > line.quantity:
         return line.net + 1  # more than there ever was
     exact = line.net * part.quantity / line.quantity
-    return min(exact.quantize(Decimal("0.01"), ROUND_HALF_UP), left) if left else exact
+    return min(rounded(exact, smallest_coin(store().currency)), left) if left else exact
 
 
 def _too_much(order: Order, asked: Decimal, left: Decimal, line: int | None = None) -> Refusal:

@@ -19,18 +19,21 @@ from ..vouchers import Redemption
 WHOLE = Fraction(1)
 
 
-def restore(order: Order, share: Fraction, now: datetime) -> None:
-    """Give back that share of the points that were spent on the order, as far as they were not yet.
+def restore(order: Order, share: Fraction, now: datetime) -> bool:
+    """Whether anything came back: that share of the points that were spent on the order, as far as they had not yet.
 
     Vouchers can be used again when the whole of it is returned: there is no half of a voucher.
     """
+    came_back = False
     for spent in Entry.objects.filter(order=order, kind=Entry.Kind.REDEEM):
         given = Entry.objects.filter(reverses=spent, kind=Entry.Kind.REDEEM_REVERSAL)
         due, before = int(-spent.points * share), given.aggregate(sum=Sum("points", default=0))["sum"]
         if due > before:
             ledger.give_back(spent, key=f"give_back:{spent.pk}:{due}", now=now, points=due - before)
+            came_back = True
     if share == WHOLE:
-        undone(Redemption.objects.standing().filter(order=order), now)
+        came_back |= bool(undone(Redemption.objects.standing().filter(order=order), now))
+    return came_back
 
 
 def returned(order: Order) -> Fraction:

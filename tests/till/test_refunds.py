@@ -3,8 +3,9 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from loyaltyflow.store.models import Event, Order, Refund
+from loyaltyflow.store.models import Event, Order, Refund, StoreSettings
 from rewards import ledger
 from rewards.models import Account, Programme, Voucher
 from rewards.rules.points_per_order import PointsPerOrder
@@ -138,6 +139,28 @@ def test_an_order_that_nobody_knows():
     till = shop.till()
     assert shop.refused(till("till/orders/R-9/refunds", {"external_id": "B-1"}), 404) == ("R-9", "not_found")
     assert shop.refused(till("till/orders/R-9/cancel", {}), 404) == ("R-9", "not_found")
+
+
+def test_what_was_redeemed_comes_back_with_an_order_that_an_import_said_was_cancelled():
+    till, who = shop.till(), shop.member(300)
+    shop.code("SAVE10", customer=who)
+    sold(till, who, "40.00", codes=["SAVE10"], points_to_use=100)
+    Order.objects.update(cancelled_at=timezone.now())
+    told = till("till/orders/R-1/cancel", {}).json()
+    assert (told["points_given_back"], told["balance_after"]["active"]) == (100, 300)
+    assert Voucher.objects.get().state == "issued"
+    before = shop.dump(KEPT)
+    assert till("till/orders/R-1/cancel", {}).status_code == 200
+    assert shop.dump(KEPT) == before
+    assert ledger.verify() == []
+
+
+def test_a_part_of_a_line_is_paid_back_in_whole_coins_of_the_currency():
+    StoreSettings.objects.update(currency="JPY", point_value=Decimal(1))
+    till, who = shop.till(), shop.member()
+    sold(till, who, bill={"lines": [{"sku": "A", "amount": "100", "quantity": 3}]})
+    told = [back(till, number, lines=[{"number": 1, "quantity": 1}])["amount"] for number in ("B-1", "B-2", "B-3")]
+    assert [Decimal(amount) for amount in told] == [33, 33, 33]
 
 
 @pytest.mark.parametrize("restores_partly", [False, True])
