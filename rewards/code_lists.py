@@ -15,6 +15,7 @@ from loyaltyflow.store.intake.files import Sheet
 from loyaltyflow.store.intake.lists import begun, report, written
 from segments.comparisons.dates import midnight
 
+from .codes import READ_AS
 from .discounts.base import Discount
 from .vouchers import IS_A_CODE, CodePool
 
@@ -28,9 +29,7 @@ CREATE TEMPORARY TABLE code_rows (
     line bigint NOT NULL, code text, key text, expires_at timestamptz, cells text, reason text
 ) ON COMMIT DROP
 """
-KEYS = """
-UPDATE code_rows SET key = translate(code, 'OQILZSBU-_.', '0011258V') WHERE reason IS NULL
-"""
+KEYS = "UPDATE code_rows SET key = translate(code, %s, %s) WHERE reason IS NULL"
 AGAIN = """
 WITH first AS (SELECT DISTINCT ON (key) key, line, code FROM code_rows WHERE reason IS NULL ORDER BY key, line)
 UPDATE code_rows r SET reason = CASE WHEN first.code = r.code THEN 'Line ' || first.line || ' has the same code.'
@@ -87,8 +86,10 @@ def take(
             cursor.execute("DROP TABLE IF EXISTS code_rows")
             cursor.execute(STAGE)
             _stage(listed, context)
-            for statement in ("ANALYZE code_rows", KEYS, THERE, AGAIN):
-                cursor.execute(statement)
+            cursor.execute("ANALYZE code_rows")
+            cursor.execute(KEYS, READ_AS)
+            cursor.execute(THERE)
+            cursor.execute(AGAIN)
             cursor.execute(ADD, [discount.pk, pool.pk])
             pool.wanted = pool.made = int(cursor.rowcount)
             cursor.execute(LATE, [pool.pk])

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 SIGNS = "0123456789ACDEFGHJKMNPRTVWXY"
 ALIKE = {"O": "0", "Q": "0", "I": "1", "L": "1", "Z": "2", "S": "5", "B": "8", "U": "V"}
 BETWEEN = "-_."  # may stand between the signs of a code and does not count
+READ_AS = ("".join(ALIKE) + BETWEEN, "".join(ALIKE.values()))  # the same for translate() in SQL
 DRAWN = 9
 LENGTH = DRAWN + 1
 

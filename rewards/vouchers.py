@@ -125,12 +125,7 @@ class Voucher(models.Model):
         help_text="Capital letters and digits, with dashes between them if you like.",
     )
     key = models.GeneratedField(  # what codes.key() makes of the code
-        expression=models.Func(
-            F("code"),
-            Value("".join(codes.ALIKE) + codes.BETWEEN),
-            Value("".join(codes.ALIKE.values())),
-            function="translate",
-        ),
+        expression=models.Func(F("code"), *map(Value, codes.READ_AS), function="translate"),
         output_field=models.CharField(max_length=40),
         db_persist=True,
     )
