@@ -122,12 +122,6 @@ def _link(change: Change) -> str:
         return ""
 
 
-@cache
-def _is_told_by_parts(label: str) -> bool:
-    """Whether only parts of the model's rows are audited, so that no change says what the row was called."""
-    return _is_model(label) and all(each.is_part for each in tracked() if each.label == label)
-
-
 def _name(change: Change, names: Names) -> str:
     """What the object was called; of one that no column names, such as an adjustment, what it is called now."""
     if change.name or not _is_model(change.model):
