@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from loyaltyflow.store.models import Customer
 
@@ -32,12 +32,12 @@ def merge(kept: Customer, merged: Customer, now: datetime, by: AbstractBaseUser 
 
 def _merge_spendings(kept: Customer, merged: Customer) -> None:
     """Let what either had of a budget count for the one."""
-    for theirs in Spending.objects.filter(customer=merged).order_by("pk"):
-        own = Spending.objects.filter(budget=theirs.budget, customer=kept, period_start=theirs.period_start)
-        if own.update(used=F("used") + theirs.used):
-            theirs.delete()
-        else:
-            Spending.objects.filter(pk=theirs.pk).update(customer=kept)
+    theirs, own = Spending.objects.filter(customer=merged), Spending.objects.filter(customer=kept)
+    of_both = {"budget": OuterRef("budget"), "period_start": OuterRef("period_start")}
+    same = theirs.filter(**of_both)
+    own.filter(Exists(same)).update(used=F("used") + Subquery(same.values("used")))
+    theirs.filter(Exists(own.filter(**of_both))).delete()
+    theirs.update(customer=kept)
 
 
 def _keep_the_higher_tier(kept: Customer, merged: Customer, now: datetime) -> int:

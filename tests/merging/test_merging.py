@@ -24,7 +24,8 @@ from loyaltyflow.store.models import (
 from loyaltyflow.store.people import known_as
 from messaging.models import Campaign, Message
 from rewards import ledger, notices
-from rewards.models import Account, Entry, Lot, Notice, Standing, Tier
+from rewards.budgets import draw
+from rewards.models import Account, Budget, Entry, Lot, Notice, Spending, Standing, Tier
 from segments import by_hand, refresh
 from segments.conditions.made_purchase import MadePurchase
 from segments.models import Membership, Segment
@@ -265,13 +266,28 @@ def test_who_cannot_be_merged(now, ann, anna, _case):
     assert Merge.objects.count() == before
 
 
+def test_what_both_had_of_a_budget_is_what_the_one_had(now, ann, anna):
+    ever = Budget.objects.create(name="Ever", unit="points", amount=100, per_customer=50)
+    daily = Budget.objects.create(name="Daily", unit="points", amount=100, period="day")
+    for of, who, points, at in ((ever, ann, 10, now), (ever, anna, 7, now), (daily, anna, 3, now - DAY)):
+        assert draw(of, points, who.pk, at) == points
+
+    merging.merge(ann, anna, now)
+
+    had = Spending.objects.exclude(customer=None).order_by("budget__pk")
+    assert list(had.values_list("budget", "customer", "used")) == [(ever.pk, ann.pk, 17), (daily.pk, ann.pk, 3)]
+    assert draw(ever, 34, ann.pk, now) == 0
+
+
 def test_the_number_of_statements_does_not_depend_on_how_much_there_is(now):
     counts = []
+    daily = Budget.objects.create(name="Daily", unit="points", amount=100, period="day")
     for orders in (1, 12):
         one, other = factories.customer(), factories.customer()
         for ago in range(orders):
             factories.order(other, now - ago * DAY, "5.00")
             give(other, ago + 1, now - ago * DAY)
+            draw(daily, 1, other.pk, now - ago * DAY)
         with CaptureQueriesContext(connection) as captured:
             merging.merge(one, other, now)
         counts.append(len(captured))
