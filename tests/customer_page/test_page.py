@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from loyaltyflow.store.clock import store
+from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import Event, StoreSettings
 from rewards.models import Account, Entry, Lot, Voucher
 from tests import factories
@@ -118,6 +119,15 @@ def test_the_filters_count_what_they_show(admin_client, admin_user, today):
         shown = admin_client.get(address_of(who), {"show": name}).context["timeline"]
         assert (shown.total, shown.shown) == (count, name)
         assert sum(len(lines) for _, lines in shown.days) == min(count, 20)
+
+
+def test_a_movement_of_points_is_one_line_of_the_timeline_and_not_its_event_too(admin_client, today):
+    who = factories.customer()
+    for kind in Entry.Kind:
+        happened(kind.event, who.pk, today, f"{kind.event}:{kind}", points=1)
+    happened("survey_answered", who.pk, today, "survey")
+    counts = {each["name"]: each["count"] for each in admin_client.get(address_of(who)).context["timeline"].filters}
+    assert counts == {"": 1, "events": 1}
 
 
 def test_five_thousand_events_are_read_a_page_at_a_time(admin_client, today):

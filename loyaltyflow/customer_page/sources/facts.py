@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from loyaltyflow.store.admin.told import tell
 from loyaltyflow.store.models import Consent, Customer, Event, Tagging
+from rewards.points import EVENTS
 
 from .base import Source, Told, joined, link
 
@@ -18,14 +19,7 @@ TOLD_ELSEWHERE = [
     "order_shipped",
     "order_refunded",
     "order_cancelled",
-    "points_earned",
-    "points_given",
-    "points_redeemed",
-    "points_given_back",
-    "points_taken_back",
-    "points_expired",
-    "points_adjusted",
-    "points_transferred",
+    *EVENTS.values(),
     "voucher_assigned",
     "voucher_redeemed",
     "voucher_given_back",
