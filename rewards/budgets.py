@@ -144,8 +144,9 @@ def period_start(period: str, today: date) -> date:
 
 def current_periods(budgets: Iterable[Budget], now: datetime) -> dict[Budget, date]:
     """Budget → the first day of the period of it that `now` lies in, on the store's calendar."""
-    today = store().local(now).date()
-    return {budget: period_start(budget.period, today) for budget in budgets}
+    asked = list(budgets)
+    today = store().local(now).date() if asked else EVER
+    return {budget: period_start(budget.period, today) for budget in asked}
 
 
 def drawn_from(budget: Budget, now: datetime) -> dict[str, Any]:
@@ -207,7 +208,8 @@ def draw_each(wishes: Sequence[Wish], now: datetime) -> list[Decimal]:
     drawn: defaultdict[Place, Decimal] = defaultdict(Decimal)
     for wish in wishes:
         ours, theirs = _places(wish, periods[wish.budget.pk])
-        amount = wish.budget.granted(wish.amount, used[ours] + drawn[ours], used[theirs] + drawn[theirs])
+        own = used[theirs] + drawn[theirs] if wish.customer else ZERO
+        amount = wish.budget.granted(wish.amount, used[ours] + drawn[ours], own)
         for place in {ours, theirs}:
             drawn[place] += amount
         given.append(amount)
@@ -238,7 +240,7 @@ def left(budgets: Iterable[Budget], customer: int | None, now: datetime) -> dict
     periods = current_periods(asked, now)
     used = _used_by({None, customer}, [(budget.pk, start) for budget, start in periods.items()])
     return {
-        budget.pk: budget.left(used[budget.pk, start, None], used[budget.pk, start, customer])
+        budget.pk: budget.left(used[budget.pk, start, None], used[budget.pk, start, customer] if customer else ZERO)
         for budget, start in periods.items()
     }
 

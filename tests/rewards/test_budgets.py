@@ -52,6 +52,14 @@ def test_a_hard_budget_gives_what_still_fits(now):
 
 
 @pytest.mark.django_db
+def test_what_others_had_is_not_what_a_stranger_had(now):
+    of = budget(1000, per_customer=150)
+    assert [draw(of, 100, factories.customer().pk, now) for _each in range(2)] == [100, 100]
+    assert left([of], None, now) == {of.pk: 150}
+    assert draw(of, 100, None, now) == 100
+
+
+@pytest.mark.django_db
 def test_a_customer_has_a_limit_of_their_own(now):
     of, maria, tom = budget(1000, per_customer=150), factories.customer(), factories.customer()
     assert [draw(of, 100, each.pk, now) for each in (maria, maria, tom, tom)] == [100, 0, 100, 0]
