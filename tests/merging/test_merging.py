@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
@@ -275,7 +276,10 @@ def test_what_both_had_of_a_budget_is_what_the_one_had(now, ann, anna):
     merging.merge(ann, anna, now)
 
     had = Spending.objects.exclude(customer=None).order_by("budget__pk")
-    assert list(had.values_list("budget", "customer", "used")) == [(ever.pk, ann.pk, 17), (daily.pk, ann.pk, 3)]
+    assert list(had.values_list("budget", "customer", "used")) == [
+        (ever.pk, ann.pk, Decimal(17)),
+        (daily.pk, ann.pk, Decimal(3)),
+    ]
     assert draw(ever, 34, ann.pk, now) == 0
 
 
