@@ -1,8 +1,14 @@
+from calendar import monthrange
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from loyaltyflow import planned
+from loyaltyflow.store.templatetags.figures import month_day
+from loyaltyflow.words import number
+
+LEAP = 2000  # a year whose February has 29 days
 
 
 class Programme(models.Model):
@@ -67,6 +73,9 @@ class Programme(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(15)],
         help_text="For how long a till may hold points or a voucher for a customer.",
     )
+    points_redated_at = models.DateTimeField(
+        null=True, editable=False, help_text="When points that customers had got new dates last."
+    )
     expiry = models.CharField("points expire", max_length=10, choices=Expiry.choices, default=Expiry.NEVER)
     expiry_months = models.PositiveSmallIntegerField(
         default=12, validators=[MinValueValidator(1), MaxValueValidator(120)]
@@ -123,6 +132,19 @@ class Programme(models.Model):
 
     def __str__(self) -> str:
         return "Loyalty programme"
+
+    @property
+    def expiry_in_words(self) -> str:
+        """When points expire, such as “12 months after they were earned, at the end of the month”."""
+        at_end = ", at the end of the month" if self.expires_at_month_end else ""
+        months = number(self.expiry_months, "month")
+        last = min(self.expiry_day, monthrange(LEAP, self.expiry_month)[1])
+        return {
+            Programme.Expiry.NEVER: "never",
+            Programme.Expiry.MONTHS: f"{months} after they were earned{at_end}",
+            Programme.Expiry.DATE: f"on {month_day(self.expiry_month, last)} of the year after they were earned",
+            Programme.Expiry.INACTIVITY: f"{months} after the customer's last purchase{at_end}",
+        }[Programme.Expiry(self.expiry)]
 
     @classmethod
     def load(cls) -> "Programme":

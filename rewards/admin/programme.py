@@ -16,8 +16,16 @@ from loyaltyflow.store.models import StoreSettings
 
 from ..earning import examples
 from ..models import EarningRule, Multiplier, Programme
+from .redating import redate_points
 
 OF_STORE = ("point_value", "return_window_days")
+OF_EXPIRY = {"expiry", "expiry_months", "expires_at_month_end", "expiry_month", "expiry_day"}
+KEPT = (
+    "A change is for points that are earned from then on. "
+    '<a class="text-primary-600 dark:text-primary-500 font-medium" href="../../redate/">New dates for points that '
+    "customers have</a> first shows what they would change."
+)
+BY_MONTHS = "expiry == 'months' || expiry == 'inactivity'"
 MADE_OF: dict[str, Any] = {"rule": EarningRule, "multiplier": Multiplier}
 
 
@@ -27,6 +35,14 @@ class ProgrammeForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Programme
         exclude: list[str] = []
+        labels = {
+            "expiry_months": "After so many months",
+            "expiry_month": "Month of the date",
+            "expiry_day": "Day of the date",
+            "tier_months": "How many months count",
+            "tier_validity_months": "Months for which a tier is kept",
+        }
+        help_texts = {"expiry_month": "1 to 12: 12 is December.", "tier_months": "", "tier_validity_months": ""}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,6 +69,14 @@ class ProgrammeAdmin(FormAdmin):
 
     form = ProgrammeForm
     change_form_outer_after_template = "admin/rewards/programme/rules.html"
+    conditional_fields = {
+        "expiry_months": BY_MONTHS,
+        "expires_at_month_end": BY_MONTHS,
+        "expiry_month": "expiry == 'date'",
+        "expiry_day": "expiry == 'date'",
+        "tier_counts_gifts": "tier_basis == 'points'",
+        "tier_months": "tier_window == 'rolling'",
+    }
     fieldsets = [
         (
             None,
@@ -73,6 +97,7 @@ class ProgrammeAdmin(FormAdmin):
             "When points expire",
             {
                 "classes": ["collapse"],
+                "description": KEPT,
                 "fields": [
                     "expiry",
                     ("expiry_months", "expires_at_month_end"),
@@ -86,7 +111,8 @@ class ProgrammeAdmin(FormAdmin):
             {
                 "classes": ["collapse"],
                 "fields": [
-                    ("tier_basis", "tier_window", "tier_months"),
+                    ("tier_basis", "tier_counts_gifts"),
+                    ("tier_window", "tier_months"),
                     ("tier_validity_months", "tier_lasts_to_month_end"),
                     ("tier_downgrade", "tier_grace_days"),
                 ],
@@ -100,7 +126,11 @@ class ProgrammeAdmin(FormAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.switch))
-        return [path("switch/<str:of>/<int:pk>/", view, name="rewards_programme_switch"), *super().get_urls()]
+        return [
+            path("switch/<str:of>/<int:pk>/", view, name="rewards_programme_switch"),
+            path("redate/", self.admin_site.admin_view(redate_points), name="rewards_programme_redate"),
+            *super().get_urls(),
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -136,6 +166,9 @@ class ProgrammeAdmin(FormAdmin):
         for name in OF_STORE:
             setattr(store, name, form.cleaned_data[name])
         store.save(update_fields=OF_STORE)
+        if OF_EXPIRY & set(form.changed_data):
+            kept = "Points that customers have keep their dates. New ones can be given under “When points expire”."
+            messages.info(request, kept)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:rewards_programme_change", args=[Programme.load().pk]))

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from ..expiry import Policy
 from ..points import Lot
+from ..programme import Programme
 from .accounts import lock
 from .moves import REDATED
 
@@ -58,4 +59,6 @@ def redate(now: datetime, is_only_preview: bool) -> Redated:
         changed = Redated(*cursor.fetchone())
         if not is_only_preview:
             cursor.execute(fresh + REDATE.format(idle_months=policy.idle_months) + REDATED, known)
+    if changed.lots and not is_only_preview:
+        Programme.objects.filter(pk=1).update(points_redated_at=now)  # so that the audit says who did it
     return changed

@@ -180,6 +180,7 @@ def test_points_that_are_there_get_new_dates_only_when_staff_ask_for_it(now, cap
     after = list(Lot.objects.order_by("pk").values_list("expires_at", flat=True))
     assert after == [local(2027, 12, 1), local(2027, 12, 1), now + 30 * DAY, now]
     assert Event.objects.get(name="points_redated").properties == {"points": 70}
+    assert Programme.load().points_redated_at == now
     call_command("redate_points")
     assert Event.objects.filter(name="points_redated").count() == 1
     assert holds(who) == (150, 0)
