@@ -25,9 +25,9 @@ from .programme import Programme
 from .proofs import Proof
 from .receipts import Receipt
 from .rules import EarningRule
+from .segment_uses import for_members
 from .tiers import Standing, Tier
 from .totals import LedgerTotals
-from .uses import of_discounts
 from .vouchers import CodePool, Redemption, RejectedCode, Voucher
 
 __all__ = [
@@ -68,4 +68,4 @@ __all__ = [
     "VoucherExpires",
 ]
 
-Segment.uses.append(of_discounts)
+Segment.uses.append(for_members)

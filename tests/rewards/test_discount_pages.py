@@ -14,7 +14,7 @@ from rewards.discounts.amount_off_bill import AmountOffBill
 from rewards.discounts.amount_off_category import AmountOffCategory
 from rewards.discounts.amount_off_item import AmountOffItem
 from rewards.discounts.free_product import FreeProduct
-from rewards.models import Budget, Redemption, Spending
+from rewards.models import Budget, Multiplier, Redemption, Spending
 from segments.models import Segment
 from tests import factories
 from tests.staff import signed_in
@@ -151,9 +151,15 @@ def test_the_list_of_budgets_shows_what_is_used(admin_client):
     assert (admin_client.post(address, {"post": "yes"}).status_code, Budget.objects.count()) == (403, 2)
 
 
-def test_a_segment_that_a_discount_is_for_is_kept(admin_client):
+@pytest.mark.parametrize("kind", ["discount", "multiplier"])
+def test_a_segment_whose_members_get_something_is_kept(admin_client, kind):
     regulars = Segment.objects.create(name="Regulars", kind="static")
-    discount(name="For regulars").segments.add(regulars)
-    assert [str(use) for use in regulars.used_by()] == ["discount “For regulars”"]
-    with pytest.raises(ValidationError, match="is used by discount “For regulars”"):
+    made = discount(name="Theirs") if kind == "discount" else Multiplier.objects.create(name="Theirs")
+    made.segments.add(regulars)
+    [use] = regulars.used_by()
+    assert (str(use), use.is_live) == (f"{kind} “Theirs”", True)
+    assert admin_client.get(use.url, follow=True).status_code == 200
+    with pytest.raises(ValidationError, match=f"is used by {kind} “Theirs”"):
         regulars.archive(timezone.now())
+    assert admin_client.post(reverse("admin:segments_segment_delete", args=[regulars.pk])).status_code == 409
+    assert list(made.segments.all()) == [regulars]
