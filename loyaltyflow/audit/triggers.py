@@ -95,16 +95,25 @@ def install(sender: AppConfig, using: str = "default", **kwargs: Any) -> None:
             cursor.execute(f"COMMENT ON FUNCTION audit_who() IS '{digest}'")
 
 
+def writers() -> list[tuple[str, str]]:
+    """Every audited table, with the name of each trigger that writes its changes down."""
+    return [(each.table, _name(each, event)) for each in tracked() for event in EVENTS]
+
+
 def triggers_of(each: Tracked) -> str:
     """The functions and triggers of the table."""
     return "".join(_trigger(each, event) for event in EVENTS)
 
 
 def _trigger(each: Tracked, event: str) -> str:
-    function = f"audit_{each.table}_{event.lower()}"[:63]
+    function = _name(each, event)
     action = "changed" if each.is_part else ACTIONS[event]
     made = FUNCTION.format(function=function, action=action, label=each.label, rows=_rows(each, event))
     return made + TRIGGER.format(function=function, event=event, table=each.table, sides=SIDES[event])
+
+
+def _name(each: Tracked, event: str) -> str:
+    return f"audit_{each.table}_{event.lower()}"[:63]
 
 
 def _rows(each: Tracked, event: str) -> str:

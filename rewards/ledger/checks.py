@@ -1,28 +1,7 @@
 """What must be true of the whole ledger. Each check is one SELECT of what is wrong, a sentence a row."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from loyaltyflow.only_added import guards
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """Something that must be true; `sql` selects a sentence for each case in which it is not.
-
-    `known` tells the values that it names.
-    """
-
-    name: str
-    sql: str
-    known: Callable[[], dict[str, Any]] = dict
-
-
-def _guards() -> dict[str, Any]:
-    tables, triggers = zip(*guards(), strict=True)
-    return {"tables": list(tables), "triggers": list(triggers)}
-
+from .check import Check
+from .guarded import AUDITED, ONLY_ADDED
 
 NAME = "coalesce(nullif(trim(customer.first_name || ' ' || customer.last_name), ''), customer.email, customer.id::text)"
 
@@ -83,35 +62,23 @@ LOTS = Check(
     WHERE lot.remaining <> lot.points - coalesce(drawn.points, 0) OR lot.remaining < 0 OR lot.remaining > lot.points
     """,
 )
-# Of every table that is declared to be only added to, the audit of what staff do too.
-ONLY_ADDED = Check(
-    "only added",
-    """
-    SELECT DISTINCT 'The table ' || wanted.name
-        || ' can be changed: a trigger that refuses it is missing or switched off.'
-    FROM unnest(%(tables)s::text[], %(triggers)s::text[]) AS wanted (name, guard)
-    WHERE NOT EXISTS (
-        SELECT FROM pg_trigger AS guard
-        WHERE guard.tgrelid = to_regclass(wanted.name) AND guard.tgname = wanted.guard AND guard.tgenabled IN ('O', 'A')
-    )
-    """,
-    _guards,
-)
 EARNED_ONCE = Check(
     "earned once",
     """
-    SELECT 'Order ' || order_id || ' earned points ' || count(*) || ' times by rule ' || (rule ->> 'rule') || '.'
+    SELECT 'Order ' || order_id || ' earned points ' || count(*) || ' times by rule ' || coalesce(rule ->> 'rule', '?')
+        || '.'
     FROM rewards_entry WHERE kind = 'earn' AND order_id IS NOT NULL
     GROUP BY order_id, rule ->> 'rule' HAVING count(*) > 1
     """,
 )
+# What comes again, as less was returned than was told, was taken before.
 TAKEN_BACK = Check(
     "taken back",
     """
-    SELECT 'Of order ' || order_id || ' ' || -sum(points) FILTER (WHERE kind = 'refund_reversal')
+    SELECT 'Of order ' || order_id || ' ' || coalesce(-sum(points) FILTER (WHERE kind = 'refund_reversal'), 0)
         || ' points were taken back, and it brought ' || coalesce(sum(points) FILTER (WHERE kind = 'earn'), 0) || '.'
     FROM rewards_entry WHERE kind IN ('earn', 'refund_reversal') AND order_id IS NOT NULL
-    GROUP BY order_id HAVING sum(points) < 0
+    GROUP BY order_id HAVING sum(points) < 0 OR sum(points) FILTER (WHERE kind = 'refund_reversal') > 0
     """,
 )
 GIVEN_BACK = Check(
@@ -119,18 +86,43 @@ GIVEN_BACK = Check(
     """
     SELECT 'Entry ' || spent.id || ' took ' || -spent.points || ' points, and ' || sum(back.points)
         || ' were given back.'
-    FROM rewards_entry AS back JOIN rewards_entry AS spent ON spent.id = back.reverses_id
+    FROM rewards_entry AS back JOIN rewards_entry AS spent ON spent.id = back.reverses_id AND spent.kind = 'redeem'
     WHERE back.kind = 'redeem_reversal' GROUP BY spent.id HAVING sum(back.points) > -spent.points
+    UNION ALL
+    SELECT 'Entry ' || back.id || ' gave ' || back.points || ' points back that nobody had spent.'
+    FROM rewards_entry AS back LEFT JOIN rewards_entry AS spent ON spent.id = back.reverses_id
+    WHERE back.kind = 'redeem_reversal'
+    AND (spent.kind, spent.customer_id) IS DISTINCT FROM ('redeem'::text, back.customer_id)
     """,
 )
 TRANSFERS = Check(
     "transfers",
     """
-    SELECT 'Entry ' || sent.id || ' sent ' || -sent.points || ' points, and '
-        || coalesce(received.points, 0) || ' came in.'
-    FROM rewards_entry AS sent LEFT JOIN rewards_entry AS received
-        ON received.reverses_id = sent.id AND received.kind = 'transfer_in'
-    WHERE sent.kind = 'transfer_out' AND coalesce(received.points, 0) <> -sent.points
+    SELECT CASE WHEN sent.id IS NULL THEN 'Nobody sent the ' || received.points || ' points of entry ' || received.id
+        ELSE 'Entry ' || sent.id || ' sent ' || -sent.points || ' points, and ' || coalesce(received.points, 0)
+        || ' came in' END || '.'
+    FROM (SELECT * FROM rewards_entry WHERE kind = 'transfer_out') AS sent
+    FULL JOIN (SELECT * FROM rewards_entry WHERE kind = 'transfer_in') AS received ON received.reverses_id = sent.id
+    WHERE coalesce(received.points, 0) <> -coalesce(sent.points, 0)
+    """,
+)
+SIGNS = Check(
+    "signs",
+    """
+    SELECT 'Entry ' || id || ' of the kind ' || kind || ' moves ' || points || ' points: that is the wrong way.'
+    FROM rewards_entry
+    WHERE kind IN ('redeem', 'expire', 'manual_remove') AND points > 0
+    OR kind IN ('earn', 'boost', 'welcome', 'tier_bonus', 'manual_add', 'redeem_reversal') AND points < 0
+    """,
+)
+ADJUSTED = Check(
+    "adjustments",
+    f"""
+    SELECT {NAME} || ': the adjustment by hand was of ' || adjustment.points || ' points, and entry ' || entry.id
+        || ' moved ' || entry.points || '.'
+    FROM rewards_adjustment AS adjustment JOIN rewards_entry AS entry ON entry.id = adjustment.entry_id
+    JOIN store_customer AS customer ON customer.id = entry.customer_id
+    WHERE (entry.points, entry.customer_id) <> (adjustment.points, adjustment.customer_id)
     """,
 )
 SPENT_IN_TIME = Check(
@@ -248,10 +240,13 @@ CHECKS: list[Check] = [
     ENTRIES,
     LOTS,
     ONLY_ADDED,
+    AUDITED,
     EARNED_ONCE,
     TAKEN_BACK,
     GIVEN_BACK,
     TRANSFERS,
+    SIGNS,
+    ADJUSTED,
     SPENT_IN_TIME,
     USED_ONCE,
     VOUCHERS_COUNTED,

@@ -10,9 +10,10 @@ from loyaltyflow.merging import merge
 from loyaltyflow.only_added import guards
 from loyaltyflow.store.models import Customer, StoreSettings
 from rewards import ledger
+from rewards.adjustments import adjust
 from rewards.assigning import assign
 from rewards.budgets import draw, drawn_from
-from rewards.models import Account, Budget, Discount, Draw, Entry, Lot, Proof, Spending
+from rewards.models import Account, Adjustment, AdjustmentReason, Budget, Discount, Draw, Entry, Lot, Proof, Spending
 from rewards.redeeming import undone
 from tests import factories
 
@@ -21,6 +22,20 @@ from .points import give
 from .test_budgets import budget, take
 
 DAY = timedelta(days=1)
+# A credit that adds up in every way: entry, lot and balance.
+FORGED = """
+WITH made AS (
+    INSERT INTO rewards_entry (customer_id, kind, points, occurred_at, key, order_id, explanation)
+    SELECT customer_id, '{kind}', {points}, now(), 'forged:{points}', (SELECT min(id) FROM store_order), 'Forged'
+    FROM rewards_account ORDER BY customer_id LIMIT 1 RETURNING *
+),
+lot AS (
+    INSERT INTO rewards_lot (entry_id, customer_id, points, remaining, earned_at, available_at)
+    SELECT id, customer_id, points, points, now(), now() FROM made
+)
+UPDATE rewards_account SET balance = balance + made.points FROM made
+WHERE rewards_account.customer_id = made.customer_id
+"""
 pytestmark = pytest.mark.django_db
 
 
@@ -34,6 +49,7 @@ def run(sql):
 def spent(now):
     """Two customers with 100 points each, of which the first spent 30."""
     who, other = factories.customer(first_name="Maria", last_name="Silva"), factories.customer()
+    factories.order(who, now)
     give(who, 100, "gift:1", now)
     give(other, 100, "gift:2", now)
     return ledger.redeem(who.pk, 30, key="till:1", explanation="Money off", now=now)
@@ -74,6 +90,43 @@ def spent(now):
             "The table loyaltyflow_change can be changed",
         ),
         (
+            "a guard that looks away",
+            "DO $$ BEGIN EXECUTE (SELECT 'CREATE OR REPLACE FUNCTION ' || tgfoid::regproc || '() RETURNS trigger"
+            " LANGUAGE plpgsql AS $_$ BEGIN RETURN NEW; END $_$' FROM pg_trigger"
+            " WHERE tgrelid = 'rewards_entry'::regclass AND tgname LIKE '%only_added%'); END $$",
+            "The table rewards_entry can be changed",
+        ),
+        (
+            "a change that nobody writes down",
+            "ALTER TABLE rewards_adjustment DISABLE TRIGGER audit_rewards_adjustment_update",
+            "What changes in the table rewards_adjustment is not written down",
+        ),
+        (
+            "points that nobody sent",
+            FORGED.format(kind="transfer_in", points=40),
+            "Nobody sent the 40 points of entry",
+        ),
+        (
+            "points given back that nobody had spent",
+            FORGED.format(kind="redeem_reversal", points=40),
+            "gave 40 points back that nobody had spent.",
+        ),
+        (
+            "points that came by spending",
+            FORGED.format(kind="redeem", points=40),
+            "of the kind redeem moves 40 points: that is the wrong way.",
+        ),
+        (
+            "an order that earned twice by no rule",
+            FORGED.format(kind="earn", points=40) + ";" + FORGED.format(kind="earn", points=30),
+            "earned points 2 times by rule ?.",
+        ),
+        (
+            "points that came again and were never taken back",
+            FORGED.format(kind="refund_reversal", points=40),
+            "-40 points were taken back, and it brought 0.",
+        ),
+        (
             "points that were spent before their time",
             "UPDATE rewards_lot SET available_at = available_at + interval '1 day' WHERE remaining = 70",
             "spent points that could not be spent then",
@@ -89,6 +142,15 @@ def test_what_does_not_add_up_is_named(spent, _case, change, problem):
     assert ledger.verify() == []
     run(change)
     assert any(problem in found for found in ledger.verify()), ledger.verify()
+
+
+def test_an_adjustment_moves_the_points_that_were_asked_for(now):
+    reason, who = AdjustmentReason.objects.create(code="thanks", title="Thanks"), factories.customer(last_name="Silva")
+    adjust(who.pk, 50, reason, "", None, "a", now)
+    assert ledger.verify() == []
+    Adjustment.objects.update(points=40)
+    [problem] = ledger.verify()
+    assert problem.startswith("Silva: the adjustment by hand was of 40 points, and entry ")
 
 
 def test_what_is_only_added_to_is_known():
