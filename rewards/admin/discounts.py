@@ -27,6 +27,7 @@ from ..bill import Bill, Line, Refused, rounded, smallest_coin
 from ..claims import Claim, prefetch_references, read
 from ..discounts import Discount
 from ..vouchers import Redemption, Voucher
+from .unknown import warn_of_unknown
 
 STATES = {"On": "success", "Not yet": "info", "Ended": "default", "Off": "default"}
 SAMPLES = 4  # lines of the bill on which a discount is tried
@@ -184,8 +185,14 @@ class KindAdmin(FormAdmin):
     """The form of one kind of discount, and a bill on which it can be tried."""
 
     form = KindForm
+    money_fields = ("amount", "min_spend", "most")
     change_form_outer_after_template = "admin/rewards/discount/try_it.html"
     search_fields = ["name"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save it, and warn of what it names that is not there."""
+        super().save_model(request, obj, form, change)
+        warn_of_unknown(request, obj)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
         """Products are too many to list."""

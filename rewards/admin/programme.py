@@ -68,6 +68,7 @@ class ProgrammeAdmin(FormAdmin):
     """One row; the menu opens its form, with the rules and multipliers below."""
 
     form = ProgrammeForm
+    money_fields = ("point_value",)
     change_form_outer_after_template = "admin/rewards/programme/rules.html"
     conditional_fields = {
         "expiry_months": BY_MONTHS,

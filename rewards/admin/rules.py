@@ -26,6 +26,7 @@ from ..rules.points_per_event import PointsPerEvent
 from ..rules.points_per_order import PointsPerOrder
 from ..rules.points_per_spend import PointsPerSpend
 from ..rules.points_per_unit import PointsPerUnit
+from .unknown import warn_of_unknown
 
 GOODS = ("Only for some goods", {"fields": ["products", "categories"]})
 WHEN = ("When", {"fields": ["starts_at", "ends_at", "is_active"]})
@@ -37,6 +38,7 @@ class TriedAdmin(FormAdmin):
     autocomplete_fields = ["products"]
     change_form_before_template = "admin/rewards/programme/said.html"
     formfield_overrides = {ArrayField: {"widget": UnfoldAdminTextInputWidget}}
+    money_fields = ("unit", "min_spend")
     permissions_of: Any = None
 
     class Media:
@@ -76,6 +78,11 @@ class TriedAdmin(FormAdmin):
         if not form.is_valid():
             return JsonResponse({"said": "", "example": ""})
         return JsonResponse(examples.tried(lambda: self.comes_to(form.save())))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save it, and warn of what it names that is not there."""
+        super().save_model(request, obj, form, change)
+        warn_of_unknown(request, obj)
 
     def comes_to(self, row: Any) -> dict[str, str]:
         """The sentence and the example of the row."""

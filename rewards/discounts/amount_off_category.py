@@ -21,7 +21,11 @@ class AmountOffCategory(Discount):
     examples: ClassVar[list[dict[str, Any]]] = [{"amount": "5.00", "off_categories": ["Flower"]}]
 
     amount = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))])
-    off_categories = ArrayField(models.CharField(max_length=120), verbose_name="off these categories")
+    off_categories = ArrayField(
+        models.CharField(max_length=120),
+        verbose_name="off these categories",
+        help_text="With commas between them, such as Flower, Bakery.",
+    )
 
     class Meta:
         verbose_name = "amount off a category"

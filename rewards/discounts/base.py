@@ -37,7 +37,7 @@ class Discount(PolymorphicModel):
     only_segments: list[int]
     only_tiers: list[int]
 
-    name = models.CharField(max_length=100, unique=True, help_text="Staff only see it.")
+    name = models.CharField(max_length=100, unique=True, help_text="Only staff see it.")
     title = models.CharField(max_length=100, help_text="As customers read it, such as $10.00 off your next purchase.")
     is_active = models.BooleanField("active", default=False, help_text="On: it can be given and redeemed.")
     starts_at = models.DateTimeField(null=True, blank=True)
@@ -66,10 +66,13 @@ class Discount(PolymorphicModel):
         models.CharField(max_length=120),
         default=list,
         blank=True,
-        help_text="Only with a product of one of these categories on the bill. Empty: any.",
+        help_text="Only with a product of one of these categories on the bill, with commas between them. Empty: any.",
     )
     stores = ArrayField(
-        models.CharField(max_length=60), default=list, blank=True, help_text="Only at these stores. Empty: at all."
+        models.CharField(max_length=60),
+        default=list,
+        blank=True,
+        help_text="Only at these stores, with commas between them. Empty: at all.",
     )
     segments = models.ManyToManyField(
         Segment, blank=True, related_name="discounts", help_text="Only for members of one of these. Empty: everybody."

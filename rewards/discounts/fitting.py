@@ -26,7 +26,7 @@ class OffSomeProducts(models.Model):
         default=list,
         blank=True,
         verbose_name="off these categories",
-        help_text="Neither products nor categories: off any product.",
+        help_text="With commas between them. Neither products nor categories: off any product.",
     )
 
     class Meta:

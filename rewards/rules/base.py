@@ -24,7 +24,7 @@ class EarningRule(PolymorphicModel):
     # {points} is “2 points”, {each} the second number as money; {net} what was spent, {units} how many were bought.
     words: ClassVar[str] = ""
 
-    name = models.CharField(max_length=100, unique=True, help_text="Staff only see it.")
+    name = models.CharField(max_length=100, unique=True, help_text="Only staff see it.")
     starts_at = models.DateTimeField("from", default=timezone.now, help_text="What happens from then on earns.")
     ends_at = models.DateTimeField("until", null=True, blank=True, help_text="Empty: until it is switched off.")
     products = models.ManyToManyField(

@@ -1,7 +1,9 @@
 from decimal import Decimal
 
 import pytest
+from playwright.sync_api import expect
 
+from loyaltyflow.store.models import StoreSettings
 from rewards.discounts.amount_off_category import AmountOffCategory
 from rewards.models import Budget, Discount
 from tests import factories
@@ -43,3 +45,23 @@ def test_the_pages_do_not_scroll_sideways(browse, address, width):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.complaints == []
     assert not Discount.objects.exists()
+
+
+def test_a_category_or_store_that_nothing_is_called_by_is_said_when_it_is_saved(browse):
+    StoreSettings.load()
+    factories.product(sku="T", name="Tea", category="Tea")
+    page = browse("/rewards/amountoffcategory/add/")
+    expect(page.get_by_text("Amount ($)")).to_be_visible()
+    assert page.locator(".addlink").count() == 0  # it would empty the form
+    page.fill("[name=name]", "Tea time")
+    page.fill("[name=title]", "$1.00 off tea")
+    page.fill("[name=amount]", "1")
+    page.fill("[name=off_categories]", "tea, Cofee")
+    page.fill("[name=stores]", "salem")
+    page.click("[name=_save]")
+
+    expect(page.get_by_text("No product is of “Cofee” yet. Is it spelt like that?")).to_be_visible()
+    expect(page.get_by_text("No purchase was made at “salem” yet.")).to_be_visible()
+    assert AmountOffCategory.objects.get().off_categories == ["tea", "Cofee"]
+    assert page.locator(".addlink").count() == 1
+    assert page.complaints == []

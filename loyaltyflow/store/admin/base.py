@@ -1,6 +1,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from babel.numbers import get_currency_symbol
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
 from django.db.models import DateTimeField, JSONField, Model, QuerySet
@@ -10,6 +11,8 @@ from django.utils.timezone import make_aware
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.utils import parse_date_str
+
+from ..clock import store
 
 COUNTED = 10_000
 
@@ -49,6 +52,17 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
 
 class FormAdmin(ModelAdmin):
     """Pages of which every form can be filled in by the address that leads to it, whatever that says."""
+
+    money_fields: tuple[str, ...] = ()  # those of them that are asked for name the store's currency
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The field, with the currency in the label of an amount of money."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and db_field.name in self.money_fields:
+            settings = store()
+            symbol = get_currency_symbol(settings.currency, locale=settings.locale)
+            field.label = f"{field.label} ({symbol})"
+        return field
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """What the address fills in; what cannot be read as such a field is left out."""
