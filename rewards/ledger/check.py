@@ -7,7 +7,7 @@ from typing import Any
 class Check:
     """Something that must be true; `sql` selects a sentence for each case in which it is not.
 
-    `known` tells the values that it names.
+    `known` tells the values that it names, by names that no other check has: several can be asked at once.
     """
 
     name: str
