@@ -70,7 +70,7 @@ def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
 def opened(request: HttpRequest, message: Message) -> HttpResponse:
     """A transparent pixel; seeing it is an open."""
     if request.method == "GET":
-        _record(request, message, Engagement.Kind.OPEN)
+        _record(request, message, Engagement.Kind.OPEN, _is_proxy)
     return HttpResponse(PIXEL, content_type="image/gif")
 
 
@@ -81,7 +81,7 @@ def clicked(request: HttpRequest, message: Message, link: int) -> HttpResponse:
     """The way to the address that the template's author wrote, and no other."""
     target = get_object_or_404(Link, pk=link, template=message.template_id)
     if request.method == "GET":
-        _record(request, message, Engagement.Kind.CLICK, target)
+        _record(request, message, Engagement.Kind.CLICK, _is_too_soon, target)
     return HttpResponseRedirect(address_of(target, message, timezone.now()))
 
 
@@ -121,19 +121,24 @@ def opt_out(message: Message, now: datetime, one_click: bool) -> bool:
     return True
 
 
-def _record(request: HttpRequest, message: Message, kind: str, link: Link | None = None) -> None:
-    now = timezone.now()
-    machine = _is_machine(request, kind, message, now)
+Asker = Callable[[str, Message, datetime], bool]
+
+
+def _record(request: HttpRequest, message: Message, kind: str, is_machine: Asker, link: Link | None = None) -> None:
+    """Write down what somebody did, and whether it was a mail scanner, as its name or what is usual for it tells."""
+    now, agent = timezone.now(), request.headers.get("User-Agent", "").lower()
+    is_scanner = not agent or any(name in agent for name in SCANNERS)
+    machine = is_scanner or is_machine(agent, message, now)
     Engagement.record([Engagement(message=message, kind=kind, at=now, link=link, is_machine=machine)])
 
 
-def _is_machine(request: HttpRequest, kind: str, message: Message, now: datetime) -> bool:
-    """Whether a mail scanner or privacy proxy asked: by its name, or because it clicked faster than people do."""
-    agent = request.headers.get("User-Agent", "").lower()
-    if not agent or any(name in agent for name in SCANNERS):
-        return True
-    if kind == Engagement.Kind.OPEN:
-        return agent == "mozilla/5.0"  # All that Apple's privacy proxy says of itself.
+def _is_proxy(agent: str, message: Message, now: datetime) -> bool:
+    """Whether a privacy proxy fetched the picture: Apple's says no more of itself than that."""
+    return agent == "mozilla/5.0"
+
+
+def _is_too_soon(agent: str, message: Message, now: datetime) -> bool:
+    """Whether the link was followed faster than people do."""
     left_at = message.sent_at or message.claimed_at
     return left_at is not None and timedelta(0) <= now - left_at < TOO_SOON
 
