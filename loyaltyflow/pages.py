@@ -20,7 +20,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 from loyaltyflow.till_page import views as till_page
 from messaging.models import EmailTemplate, Message
-from rewards import notices
+from rewards import notifying
 from rewards.models import Adjustment, CodePool, Entry, Proof
 from rewards.vouchers import run_out
 from segments.models import Segment
@@ -100,7 +100,7 @@ def _health(now: datetime) -> dict[str, Any]:
         "uncertain": Message.objects.filter(status=Message.Status.UNCERTAIN).count(),
         "proof": Proof.objects.order_by("-at").first(),
         "proofs_link": rows_of(Proof),
-        "unnoticed": notices.missing(now).count(),
+        "unnoticed": notifying.missing(now).count(),
         "unnoticed_link": rows_of(Entry, notice="missing"),
         "ticks_link": rows_of(TickRun),
         "uncertain_link": rows_of(Message, status__exact=Message.Status.UNCERTAIN),

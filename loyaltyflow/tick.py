@@ -16,7 +16,7 @@ from loyaltyflow.models import Answer, TickRun
 from loyaltyflow.store import carts
 from loyaltyflow.store.models import StoreSettings
 from messaging import outbox
-from rewards import earning, endings, ledger, notices, standings, totals
+from rewards import earning, endings, ledger, notifying, standings, totals
 from rewards.till import holds
 from segments import refresh
 from workflows import engine
@@ -53,7 +53,7 @@ STAGES = (
     Stage("segments.refresh", refresh.refresh),
     Stage("engine.enrol", engine.enrol, needs=("segments.refresh",)),
     Stage("engine.advance", engine.advance, needs=("segments.refresh",)),
-    Stage("notices.send", notices.send),
+    Stage("notices.send", notifying.send),
     Stage("outbox.release", outbox.release),
     Stage("attribution.credit", attribution.credit),
     Stage("figures.refresh", figures.refresh, needs=("attribution.credit",)),

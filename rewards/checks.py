@@ -11,11 +11,11 @@ from loyaltyflow.store.templatetags.figures import count, day, moment, money
 from loyaltyflow.words import listed, number, plain
 
 from . import budgets
-from .asking import Facts, facts
 from .bill import Bill, Off, Reason, Refusal, Refused
 from .budgets import Budget
 from .claims import Claim
 from .discounts import Discount
+from .facts import Facts, facts
 from .vouchers import Redemption, Voucher
 
 MICROSECOND = timedelta(microseconds=1)

@@ -9,10 +9,10 @@ from math import prod
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 
-from .asking import Facts, facts
 from .bill import ZERO, Bill, Off, Refusal, Refused
 from .checks import must_be_allowed, must_combine, must_have_uses_left, taken_off
 from .claims import Claim
+from .facts import Facts, facts
 from .programme import Programme
 
 

@@ -9,10 +9,10 @@ from analytics.links import rows_of
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Order
 from rewards import till
-from rewards.asking import facts
 from rewards.bill import Bill, Refusal, Refused
 from rewards.checks import must_be_allowed, taken_off
 from rewards.claims import Claim, claims
+from rewards.facts import facts
 from rewards.models import Notice
 from rewards.till import telling
 

@@ -11,7 +11,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.templatetags.figures import moment, money, points, signed
 from segments.admin import counted
 
-from .. import notices
+from .. import notifying
 from ..models import Account, Entry, Notice
 
 
@@ -26,7 +26,7 @@ class NoticeFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
         if self.value() == "missing":
-            return queryset.filter(pk__in=notices.missing(timezone.now()).order_by().values("pk"))
+            return queryset.filter(pk__in=notifying.missing(timezone.now()).order_by().values("pk"))
         if self.value() == "exempt":
             return queryset.filter(notice__in=Notice.objects.exclude(exemption=""))
         return queryset.filter(notice__exemption="") if self.value() == "told" else queryset

@@ -12,7 +12,6 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 
 from .. import budgets, ledger
-from ..asking import facts
 from ..assigning import WhyNone, assign
 from ..bill import Reason, Refusal, Refused
 from ..budgets import Wish
@@ -21,6 +20,7 @@ from ..claims import claims
 from ..discounts.base import Discount
 from ..endings import revoke
 from ..exchanges import Exchange
+from ..facts import facts
 from ..holds import Hold
 from ..offers import open_to
 from ..programme import Programme

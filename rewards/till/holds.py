@@ -8,10 +8,10 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import Customer
 
 from .. import codes, ledger
-from ..asking import facts
 from ..bill import Reason, Refusal, Refused
 from ..checks import against
 from ..claims import claims
+from ..facts import facts
 from ..holds import Hold
 from ..programme import Programme
 from ..vouchers import Voucher

@@ -17,10 +17,10 @@ from loyaltyflow.store.models import Customer, Merge
 from segments.models import Segment
 
 from .. import ledger
-from ..asking import facts
 from ..bill import Refusal
 from ..checks import against
 from ..claims import Claim, claims
+from ..facts import facts
 from ..offers import open_to
 from ..points import Lot
 from ..progress import Progress, progress

@@ -24,7 +24,7 @@ from loyaltyflow.store.models import (
 )
 from loyaltyflow.store.people import known_as
 from messaging.models import Campaign, Message
-from rewards import ledger, notices
+from rewards import ledger, notifying
 from rewards.budgets import draw
 from rewards.models import Account, Budget, Entry, Lot, Notice, Spending, Standing, Tier
 from segments import by_hand, refresh
@@ -327,8 +327,8 @@ def test_the_kept_customer_is_told_of_the_points_that_came_over(now, ann, anna):
     give(anna, 70, now - 2 * DAY)
     merging.merge(ann, anna, now)
 
-    assert notices.send(now + 2 * DAY) == {"told": 1, "exempt": 2}
+    assert notifying.send(now + 2 * DAY) == {"told": 1, "exempt": 2}
 
     told = Notice.objects.values_list("entry__customer", "entry__points", "exemption", "message__customer")
     assert sorted(told) == [(ann.pk, 70, "", ann.pk), (anna.pk, -70, "merged", None), (anna.pk, 70, "merged", None)]
-    assert not notices.missing(now + 4 * DAY)
+    assert not notifying.missing(now + 4 * DAY)

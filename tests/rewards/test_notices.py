@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from loyaltyflow.store.models import Customer
 from messaging import outbox
 from messaging.models import Message, Suppression
-from rewards import adjustments, ledger, notices
+from rewards import adjustments, ledger, notifying
 from rewards.models import AdjustmentReason, Entry, Notice, NoticeProgress, Programme
 from tests import factories
 from tests.workflows import flows
@@ -55,8 +55,8 @@ def test_fifty_points_added_by_hand_are_a_message_in_the_outbox(now):
     reason = AdjustmentReason.objects.get_or_create(code="gift", defaults={"title": "A gift"})[0]
     made = adjustments.adjust(who.pk, 50, reason, "", boss, "k", now)
 
-    assert notices.send(now) == {"told": 1, "exempt": 0}
-    assert notices.send(now) == {"told": 0, "exempt": 0}
+    assert notifying.send(now) == {"told": 1, "exempt": 0}
+    assert notifying.send(now) == {"told": 0, "exempt": 0}
 
     message = Message.objects.get()
     assert (message.customer, message.category, message.status, message.due_at) == (who, "service", "pending", now)
@@ -71,8 +71,8 @@ def test_a_digest_lists_all_movements_of_a_day_in_one_message_to_who_has_opted_o
     earn(who, 1_240, nine - 20 * HOUR, "a")
     ledger.take(who.pk, 40, key="b", explanation="Corrected", now=nine - 2 * HOUR)
 
-    assert notices.send(nine - HOUR) == {"told": 0, "exempt": 0}
-    assert notices.send(nine) == {"told": 2, "exempt": 0}
+    assert notifying.send(nine - HOUR) == {"told": 0, "exempt": 0}
+    assert notifying.send(nine) == {"told": 2, "exempt": 0}
 
     message = Message.objects.get()
     assert [each["points"] for each in message.values["movements"]] == ["+1,240", "-40"]
@@ -82,16 +82,16 @@ def test_a_digest_lists_all_movements_of_a_day_in_one_message_to_who_has_opted_o
     assert "+1,240 on 2026-11-22: Bought something for 1240" in mail.body
     message.refresh_from_db()
     assert message.subject == "Your points: +1,200"
-    assert list(notices.missing(nine + 30 * HOUR)) == []
+    assert list(notifying.missing(nine + 30 * HOUR)) == []
 
 
 def test_no_digest_waits_longer_than_a_day_whatever_the_hour(nine):
     who = factories.customer()
     earn(who, 5, nine + HOUR, "a")
-    assert notices.send(nine + 23 * HOUR + timedelta(minutes=59)) == {"told": 0, "exempt": 0}
-    assert notices.send(nine + 24 * HOUR) == {"told": 1, "exempt": 0}
+    assert notifying.send(nine + 23 * HOUR + timedelta(minutes=59)) == {"told": 0, "exempt": 0}
+    assert notifying.send(nine + 24 * HOUR) == {"told": 1, "exempt": 0}
     earn(who, 5, nine + 25 * HOUR, "b")
-    assert notices.send(nine + 25 * HOUR + notices.DIGEST_AFTER) == {"told": 1, "exempt": 0}
+    assert notifying.send(nine + 25 * HOUR + notifying.DIGEST_AFTER) == {"told": 1, "exempt": 0}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_who_cannot_be_reached_is_exempt_with_the_reason(nine, _case, email, rea
     if email:
         Suppression.objects.create(address=email)
     earn(who, 5, nine - HOUR, "a")
-    assert notices.send(nine) == {"told": 0, "exempt": 1}
+    assert notifying.send(nine) == {"told": 0, "exempt": 1}
     assert Message.objects.count() == 0
     assert (Notice.objects.get().exemption, Notice.objects.get().message) == (reason, None)
 
@@ -110,17 +110,19 @@ def test_who_cannot_be_reached_is_exempt_with_the_reason(nine, _case, email, rea
 def test_a_notice_that_could_not_be_sent_becomes_an_exemption(nine):
     who = factories.customer()
     earn(who, 5, nine - HOUR, "a")
-    notices.send(nine)
+    notifying.send(nine)
     Message.objects.update(status="blocked", reason="render_error")
-    assert notices.send(nine) == {"told": 0, "exempt": 1}
+    assert notifying.send(nine) == {"told": 0, "exempt": 1}
     assert Notice.objects.get().exemption == "not_sent"
 
 
 def test_what_is_older_than_the_notices_is_exempt(nine):
     NoticeProgress.objects.create(since=nine)
     earn(factories.customer(), 5, nine - HOUR, "a")
-    assert notices.send(nine) == {"told": 0, "exempt": 0}
-    assert list(notices.missing(nine + 50 * HOUR)) == list(notices.missing(nine + 50 * HOUR, all_of_them=True)) == []
+    assert notifying.send(nine) == {"told": 0, "exempt": 0}
+    assert (
+        list(notifying.missing(nine + 50 * HOUR)) == list(notifying.missing(nine + 50 * HOUR, all_of_them=True)) == []
+    )
 
 
 def test_what_is_written_down_meanwhile_under_a_lower_number_is_told_of_too(nine):
@@ -129,19 +131,19 @@ def test_what_is_written_down_meanwhile_under_a_lower_number_is_told_of_too(nine
     give(who, 1, "old", nine - HOUR, recorded_at=nine - 9_000 * HOUR)
     under_way = skip_a_number()
     give(who, 2, "young", nine - HOUR)
-    assert notices.send(nine) == {"told": 2, "exempt": 0}
+    assert notifying.send(nine) == {"told": 2, "exempt": 0}
 
     give(who, 3, "under way", nine - HOUR, id=under_way)
 
-    assert notices.send(nine) == {"told": 1, "exempt": 0}
+    assert notifying.send(nine) == {"told": 1, "exempt": 0}
 
 
 def test_movements_without_notice_are_named(nine):
     who = factories.customer()
     earn(who, 5, nine, "a")
-    assert list(notices.missing(nine + 24 * HOUR)) == []
-    assert list(notices.missing(nine + 25 * HOUR)) == [Entry.objects.get()]
-    assert list(notices.missing(nine + 25 * HOUR, all_of_them=True)) == [Entry.objects.get()]
+    assert list(notifying.missing(nine + 24 * HOUR)) == []
+    assert list(notifying.missing(nine + 25 * HOUR)) == [Entry.objects.get()]
+    assert list(notifying.missing(nine + 25 * HOUR, all_of_them=True)) == [Entry.objects.get()]
 
 
 def welcome(now, days, **marks):
@@ -166,7 +168,7 @@ def test_a_gift_of_a_workflow_is_told_of_by_its_own_message_within_a_day(now, _c
         at = now + hours * HOUR
         engine.enrol(at)
         engine.advance(at)
-        notices.send(at)
+        notifying.send(at)
     assert Notice.objects.get().message.origin.startswith(told_by)
     assert Message.objects.count() == (1 if told_by == "node" else 2)
 
@@ -178,12 +180,12 @@ def test_a_workflows_message_that_was_not_sent_leaves_it_to_the_digest(now):
     flows.join(who, now)
     engine.enrol(now)
     engine.advance(now)
-    notices.send(now)
+    notifying.send(now)
     assert Notice.objects.get().message.origin.startswith("node:")
     Message.objects.update(status="blocked", reason="opted_out")
-    assert notices.send(now + HOUR) == {"told": 0, "exempt": 0}
+    assert notifying.send(now + HOUR) == {"told": 0, "exempt": 0}
     assert Notice.objects.count() == 0
-    assert notices.send(now + 24 * HOUR) == {"told": 1, "exempt": 0}
+    assert notifying.send(now + 24 * HOUR) == {"told": 1, "exempt": 0}
     assert Notice.objects.get().message.origin == "points_notice"
 
 
@@ -198,10 +200,10 @@ def test_random_movements_all_have_a_notice_or_a_reason_in_the_end(nine):
         elif (left := ledger.spendable([who.pk], at)[who.pk].spendable) > 1:
             ledger.take(who.pk, chance.randrange(1, left), key=f"take {number}", explanation="Taken", now=at)
         if chance.random() < 0.5:
-            notices.send(at)
-        assert list(notices.missing(at - 2 * HOUR)) == []
+            notifying.send(at)
+        assert list(notifying.missing(at - 2 * HOUR)) == []
     for hours in range(1, 26):
-        notices.send(at + hours * HOUR)
+        notifying.send(at + hours * HOUR)
     assert Entry.objects.filter(notice=None).count() == 0
     assert Notice.objects.exclude(exemption="").exists() and Notice.objects.exclude(message=None).exists()
     listed = sum(len(each.values["movements"]) for each in Message.objects.all())
@@ -213,7 +215,7 @@ def test_as_many_statements_for_many_movements_as_for_few(nine):
         Customer.objects.bulk_create(Customer(email=f"{prefix}{number}@example.com") for number in range(count))
         give_all(nine - HOUR, prefix=prefix)
         with CaptureQueriesContext(connection) as captured:
-            assert notices.send(nine)["told"] == Customer.objects.count()
+            assert notifying.send(nine)["told"] == Customer.objects.count()
         return len(captured)
 
     statements(1, "first")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from loyaltyflow.again import again
 from loyaltyflow.merging import merge
 from messaging.models import Message
-from rewards import ledger, notices
+from rewards import ledger, notifying
 from rewards.bill import Refused
 from rewards.models import Account, Budget, Draw, Entry, Exchange, Hold, Lot, Programme, Spending, Tier, Voucher
 from rewards.till import cancel_exchange, exchange
@@ -281,7 +281,7 @@ def test_the_customer_is_told_of_both():
     Programme.objects.update(notices="at_once")
     exchange(reward.pk, "X-1", now, customer=who.pk)
     cancel_exchange("X-1", now)
-    notices.send(now)
+    notifying.send(now)
     told = [(each["points"], each["what"]) for each in Message.objects.get(customer=who).values["movements"]]
     assert told[-2:] == [("-500", "500 points for Free coffee"), ("+500", "Free coffee was given back")]
 

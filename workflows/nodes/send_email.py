@@ -8,7 +8,7 @@ from django.db.models.functions import Cast, Concat
 from messaging import outbox
 from messaging.models import EmailTemplate
 from messaging.render import compiled
-from rewards import notices
+from rewards import notifying
 from rewards.models import Voucher
 
 from .base import Batch, Node
@@ -86,4 +86,4 @@ def _notices() -> models.QuerySet[Any, Any]:
     return SendEmail.objects.filter(tells_of_points=True).values_list(origin)
 
 
-notices.TELLERS.append(_notices)
+notifying.TELLERS.append(_notices)
