@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from loyaltyflow.store.intake import Context
 from loyaltyflow.store.intake.cells import shown
-from loyaltyflow.store.intake.files import Sheet
+from loyaltyflow.store.intake.files import CannotBeRead, Sheet
 from loyaltyflow.store.intake.lists import begun, report, written
 from segments.comparisons.dates import midnight
 
@@ -100,11 +100,14 @@ def take(
 
 
 def opened(file: BinaryIO) -> List:
-    """The file, with its column of codes: the one that is called so, else the first."""
+    """The file, with its column of codes: the one that is called so, or the only one. Raises CannotBeRead."""
     first = begun(file, "code")
     row = first.cells
     names = [cell.strip().lower() for cell in row]
     code = next((at for at, each in enumerate(names) if each in CODE), None)
+    if code is None and len(filled := [each for each in row if each.strip()]) > 1:
+        found = f"It has {len(filled)} columns, and none is called “code”: {', '.join(map(shown, filled[:4]))}."
+        raise CannotBeRead(f"{found} Name the columns in its first line, or send the codes alone, one a line.")
     if code is None:
         return List(first.without_names(["code", *[""] * (len(row) - 1)]), 0, None, len(row))
     expires = next((at for at, each in enumerate(names) if each in EXPIRES), None)

@@ -32,7 +32,7 @@ class BudgetAdmin(FormAdmin):
     list_display = ["name", "in_words", "bar"]
     list_filter = ["unit"]
     search_fields = ["name"]
-    fields = ["name", ("unit", "amount"), "per_customer", ("period", "behaviour")]
+    fields = ["name", ("unit", "amount"), "per_customer", "period", "behaviour"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BudgetList

@@ -178,6 +178,7 @@ def test_the_same_file_twice_brings_nothing_twice(now):
     [
         ("nothing", b"", "nothing in its first line"),
         ("no sheet", b"PK\0\0", "not a CSV file"),
+        ("other columns", b"name,age\nMaria,31\n", "2 columns, and none is called “code”: “name”, “age”. Name"),
         ("an open quote", b'"A\n', "cannot be split into cells"),
     ],
 )
