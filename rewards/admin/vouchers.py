@@ -263,10 +263,10 @@ def _history(voucher: Voucher) -> list[dict[str, Any]]:
         told.append((voucher.assigned_at, f"Given to {voucher.customer}", ""))
     for each in voucher.redemptions.select_related("order", "customer"):
         where = " · ".join(filter(None, [each.store_location, each.till]))
-        on = f"order {each.order}, {money(each.amount)} off" + (f" · {where}" if where else "")
+        on = f"{each.order}, {money(each.amount)} off" + (f" · {where}" if where else "")
         told.append((each.redeemed_at, f"Used{f' by {each.customer}' if each.customer else ''}", on))
         if each.reversed_at:
-            told.append((each.reversed_at, "Given back", f"order {each.order}"))
+            told.append((each.reversed_at, "Given back", str(each.order)))
     if voucher.state == Voucher.State.REVOKED:
         told.append((voucher.ended_at, "Revoked", voucher.note))
     if voucher.superseded_by:

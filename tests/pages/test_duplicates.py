@@ -98,3 +98,18 @@ def test_a_customer_who_is_not_there(client, now, other):
     address = reverse("admin:store_merge_with", args=[factories.customer().pk])
     assert client.get(address, {"other": other}).status_code == 404
     assert client.post(reverse("admin:store_merge_apart"), {"one": other, "other": other}).status_code == 404
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_two_of_the_same_long_name_fit_the_window(browse, transactional_db, width):
+    known = {"first_name": "Maximiliana", "last_name": "Featherstonehaugh", "phone": "+12025550143"}
+    for number in (1, 2):
+        factories.customer(**known, email=f"maximiliana.featherstonehaugh.{number}@averylongmaildomain.example.com")
+    page = browse(reverse("admin:store_merge_changelist"), width=width)
+
+    page.click("text=Compare")
+    page.wait_for_load_state("networkidle")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for part in page.locator("#profiles a, #moves button").all():
+        assert part.bounding_box()["x"] + part.bounding_box()["width"] <= width

@@ -53,6 +53,7 @@ class QuickPaginator(Paginator):  # type: ignore[type-arg]
 class FormAdmin(ModelAdmin):
     """Pages of which every form can be filled in by the address that leads to it, whatever that says."""
 
+    empty_value_display = "–"
     money_fields: tuple[str, ...] = ()  # those of them that are asked for name the store's currency
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
