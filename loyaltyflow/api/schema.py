@@ -62,6 +62,7 @@ ERRORS = {
     409: "Still at work",
     413: "Too large",
     422: "Idempotency-Key used for another request",
+    503: "Others were in the way; nothing was taken in, send it again",
 }
 
 

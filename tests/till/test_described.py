@@ -3,6 +3,7 @@
 A few hundred requests at every run; `pytest --hypothesis-profile=thorough tests/till/test_described.py` sends 2,000.
 """
 
+from copy import deepcopy
 from functools import cache
 from itertools import count
 from random import Random
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from loyaltyflow.api.till import asked, examples, told
 from loyaltyflow.models import ApiKey
 from loyaltyflow.wsgi import application
 from rewards.models import AdjustmentReason
@@ -54,10 +56,44 @@ OPERATIONS = [
 ]
 
 
+SHAPES = {
+    "quote": asked.QuoteAsked,
+    "hold": asked.HoldAsked,
+    "commit": asked.OrderAsked,
+    "refund": asked.RefundAsked,
+    "cancel": asked.CancelAsked,
+    "take_reward": asked.RewardAsked,
+    "cancel_reward": asked.CancelAsked,
+    "redeem_voucher": asked.VoucherUseAsked,
+    "release_voucher": asked.VoucherUseAsked,
+    "adjust": asked.AdjustmentAsked,
+}
+
+
 def test_every_address_is_described(db):
     described = schema().raw_schema["paths"]
     known = {f"{method.upper()} {path}" for path, methods in described.items() for method in methods}
     assert known == set(OPERATIONS)
+
+
+def test_every_body_has_an_example_that_can_be_sent(db):
+    paths = schema().raw_schema["paths"]
+    found = {}
+    for methods in paths.values():
+        for described in methods.values():
+            body = described.get("requestBody", {}).get("content", {}).get("application/json", {})
+            for example in body.get("examples", {}).values():
+                found[described["operationId"]] = example["value"]
+    assert found == examples.SENT
+    for name, shape in SHAPES.items():
+        assert shape(data=found[name]).is_valid(raise_exception=True)
+
+
+def test_the_example_of_a_refusal_is_one(db):
+    answers = schema().raw_schema["paths"]["/api/v1/till/orders"]["post"]["responses"]
+    [refused] = answers["409"]["content"]["application/json"]["examples"].values()
+    assert told.Error(data=refused["value"]).is_valid(raise_exception=True)
+    assert "examples" not in answers["200"]["content"]["application/json"]
 
 
 @pytest.fixture
@@ -93,6 +129,7 @@ def about(case, known, chance):
     """Let the request be about what there is, as far as it names anything, in three of four cases."""
     if chance.random() < 0.25:
         return
+    case.body = deepcopy(case.body)  # it may be the description's own example
     body = case.body if isinstance(case.body, dict) else {}
     body |= {name: known[name] for name in ("customer", "reason", "reward") if name in body}
     body |= {"codes": [f"SAVE{chance.randrange(6)}"]} if "codes" in body else {}

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 
-from . import told
+from . import examples, told
 from .fields import Strict
 
 View = TypeVar("View")
@@ -62,6 +68,14 @@ def described(name: str, summary: str, shape: type[Strict] | None = None) -> Cal
                 parameters=[shape] if reads and shape else [KEY],
                 request=None if reads or shape is None else {"application/json": shape},
                 responses=told_of,
+                examples=_examples(name),
             )
         }
     )
+
+
+def _examples(name: str) -> list[OpenApiExample]:
+    """What is sent, and how a code that another till has used is refused."""
+    refused = OpenApiExample("Used at another till", examples.REFUSED, response_only=True, status_codes=["409"])
+    sent = examples.SENT.get(name)
+    return [OpenApiExample("An example", sent, request_only=True), refused] if sent else [refused]
