@@ -18,10 +18,12 @@ from segments.models import Segment
 
 from .. import ledger
 from ..bill import Refusal
+from ..budgets import left
 from ..checks import against
 from ..claims import Claim, claims
+from ..discounts import Discount
 from ..facts import facts
-from ..offers import open_to
+from ..offers import to_have
 from ..points import Lot
 from ..progress import Progress, progress
 from ..vouchers import Voucher
@@ -101,7 +103,7 @@ def look_up(customer: Customer, now: datetime) -> Person:
     """What the till is told of the customer; the number of statements does not depend on how much there is."""
     account = ledger.spendable([customer.pk], now)[customer.pk]
     own = Voucher.objects.filter(Voucher.lasts(now), customer=customer, state=Voucher.State.ISSUED)
-    rewards = open_to(customer.pk, now).filter(points_price__isnull=False)
+    rewards = to_have(customer.pk, now)
     if not customer.belongs(now):
         rewards = rewards.none()
     asked = claims(
@@ -117,14 +119,23 @@ def look_up(customer: Customer, now: datetime) -> Person:
         _expiring(customer, now),
         progress([customer.pk], now)[customer.pk],
         vouchers=[Own(claim.voucher, claim.discount.title, why) for claim, why in refusals if claim.voucher],
-        offers=[_offer(claim, account) for claim, why in refusals if claim.voucher is None and why is None],
+        offers=_offers(
+            [claim for claim, why in refusals if claim.voucher is None and why is None], account, customer, now
+        ),
         insights=_insights(customer),
     )
 
 
-def _offer(claim: Claim, account: ledger.Points) -> Offer:
-    price = claim.discount.points_price or 0
-    return Offer(claim.discount.pk, claim.discount.title, price, price <= account.spendable)
+def _offers(open_now: Sequence[Claim], account: ledger.Points, customer: Customer, now: datetime) -> list[Offer]:
+    """Those of which the budgets have something left for the customer."""
+    rewards = [claim.discount for claim in open_now]
+    funds = left({reward.budget for reward in rewards if reward.budget}, customer.pk, now)
+    return [_offer(reward, account) for reward in rewards if funds.get(reward.budget_id or 0, 1)]
+
+
+def _offer(reward: Discount, account: ledger.Points) -> Offer:
+    price = reward.points_price or 0
+    return Offer(reward.pk, reward.title, price, price <= account.spendable)
 
 
 def _expiring(customer: Customer, now: datetime) -> list[tuple[int, date]]:

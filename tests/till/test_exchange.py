@@ -165,6 +165,29 @@ def test_what_cannot_be_had_takes_nothing(spoil, status, reason):
 
 
 @db
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        without_codes,
+        without_budget,
+        without_money,
+        for_another_tier,
+        not_for_points,
+        switched_off,
+        programme_off,
+        used_up_by_one,
+        promised_to_all,
+    ],
+)
+def test_nothing_is_offered_that_would_be_refused(spoil):
+    who, till, reward = shop.member(500, phone="+19785550177"), shop.till(), coffee()
+    Programme.load()
+    assert [each["reward"] for each in till.look_up(phone=who.phone).json()["offers"]] == [reward.pk]
+    spoil(who, reward)
+    assert till.look_up(phone=who.phone).json()["offers"] == []
+
+
+@db
 def test_who_has_left_the_programme_is_offered_nothing():
     who, till, reward = shop.member(500, phone="+19785550177"), shop.till(), coffee()
     assert [each["reward"] for each in till.look_up(phone=who.phone).json()["offers"]] == [reward.pk]
