@@ -1,18 +1,20 @@
-"""A process of its own that draws on a budget each time it reads a line, and answers how much was given."""
-
-import sys
+"""Processes that draw on a budget at the same time: each is given the budget and how much it wants, again and again."""
 
 import django
 
+from tests.side_by_side import serve
+
+
+def drawn(asked: tuple[int, list[int]]) -> list[str]:
+    """How much was given each time."""
+    budget = Budget.objects.get(pk=asked[0])
+    return [str(draw(budget, wanted, None, timezone.now())) for wanted in asked[1]]
+
+
 if __name__ == "__main__":
     django.setup()
-    from django.db import connection
     from django.utils import timezone
 
     from rewards.budgets import Budget, draw
 
-    connection.settings_dict["NAME"] = sys.argv[1]
-    budget = Budget.objects.get(pk=sys.argv[2])
-    for line in sys.stdin:
-        sys.stdout.write(f"{draw(budget, int(line), None, timezone.now())}\n")
-        sys.stdout.flush()
+    serve(drawn)

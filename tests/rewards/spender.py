@@ -1,42 +1,8 @@
-"""Processes that move points at the same time: one parent with everything loaded, which forks them.
-
-Each line on its standard input is a job: for each process a list of what it does, one after the other. All of them
-begin together; each answers with `spent <points>` or `refused <points>` for what it did, and `over <failed>` tells that
-all are through.
-"""
-
-import json
-import os
-import sys
+"""Processes that move points at the same time: each is given a list of what it does, one after the other."""
 
 import django
 
-
-def serve() -> None:
-    """Do the jobs that are asked for until nobody asks any more."""
-    for line in sys.stdin:
-        waiting, go = os.pipe()
-        children = [fork(each, waiting, go) for each in json.loads(line)]
-        os.close(waiting)
-        os.close(go)  # nobody can write any more: all of them wake up
-        ends = [os.waitpid(child, 0)[1] for child in children]
-        os.write(1, f"over {sum(end != 0 for end in ends)}\n".encode())
-
-
-def fork(todo: list[dict], waiting: int, go: int) -> int:
-    """The process id of a new spender."""
-    if child := os.fork():
-        return child
-    status = 1
-    try:
-        os.close(go)
-        connection.ensure_connection()
-        os.read(waiting, 1)
-        for each in todo:
-            os.write(1, f"{moved(**each)} {each['points']}\n".encode())
-        status = 0
-    finally:
-        os._exit(status)
+from tests.side_by_side import serve
 
 
 def moved(customer: int, points: int, key: str, to: int | None = None) -> str:
@@ -54,11 +20,9 @@ def moved(customer: int, points: int, key: str, to: int | None = None) -> str:
 
 if __name__ == "__main__":
     django.setup()
-    from django.db import connection
     from django.utils import timezone
 
     from rewards import ledger
     from rewards.bill import Refused
 
-    connection.settings_dict["NAME"] = sys.argv[1]
-    serve()
+    serve(lambda todo: [[moved(**each), each["points"]] for each in todo])

@@ -1,16 +1,11 @@
 """Many processes that give vouchers at the same moment."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from django.db import connection
 
 from loyaltyflow.store.models import Event
 from rewards.vouchers import Voucher
 from tests import factories
+from tests.side_by_side import processes
 
 from .vouching import discount, pool
 
@@ -20,25 +15,14 @@ GIVERS, CODES, ROUNDS = 20, 10, 5
 
 @pytest.fixture
 def givers():
-    command = [sys.executable, "-m", "tests.rewards.assigner", connection.settings_dict["NAME"]]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    with subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2], **pipes) as process:
-        yield process
-        process.stdin.close()
-        assert process.wait(30) == 0
+    with processes("tests.rewards.assigner") as at_once:
+        yield at_once
 
 
 def at_once(givers, of, people):
     """Customer → how many vouchers the process that gave to this customer gave; none of the processes failed."""
-    givers.stdin.write(json.dumps({"discount": of.pk, "customers": [who.pk for who in people]}) + "\n")
-    given: dict[int, int] = {}
-    for line in givers.stdout:
-        who, number = line.split()
-        if who == "over":
-            assert number == "0"
-            return given
-        given[int(who)] = int(number)
-    raise AssertionError("The processes ended before they were done.")
+    new = givers([(of.pk, who.pk) for who in people])
+    return {who.pk: number for who, number in zip(people, new, strict=True)}
 
 
 def test_twenty_processes_take_ten_codes_each_once(givers):

@@ -1,11 +1,8 @@
-import subprocess
-import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +12,7 @@ from rewards.combining import judged
 from rewards.models import Budget, Redemption, Spending
 from rewards.redeeming import undone, used
 from tests import factories
+from tests.side_by_side import processes
 
 from .bills import amounts, bill, claimed, discount, voucher
 
@@ -124,23 +122,11 @@ def test_of_a_batch_the_first_are_given_something(now):
 @pytest.mark.django_db(transaction=True)
 def test_fifty_at_once_get_a_hundred_of_a_thousand_ten_times():
     of = budget()
-    processes = [drawing(of) for _each in range(10)]
-    for _round in range(5):
-        for process in processes:
-            process.stdin.write("100\n")
-            process.stdin.flush()
-    answers = [process.communicate(timeout=120)[0] for process in processes]
-    given = [Decimal(line) for answer in answers for line in answer.split()]
+    with processes("tests.rewards.drawing") as at_once:
+        given = [Decimal(each) for answer in at_once([(of.pk, [100] * 5)] * 10) for each in answer]
 
-    assert [process.returncode for process in processes] == [0] * 10
     assert (len(given), given.count(Decimal(100)), given.count(Decimal(0))) == (50, 10, 40)
     assert spent(of) == [(date(1970, 1, 1), 1000)]
-
-
-def drawing(of):
-    name = connection.settings_dict["NAME"]
-    command = [sys.executable, "-m", "tests.rewards.drawing", str(name), str(of.pk)]
-    return subprocess.Popen(command, cwd=settings.BASE_DIR, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def take(now, who, *vouchers, on="50.00"):

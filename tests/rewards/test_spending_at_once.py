@@ -1,18 +1,14 @@
 """Many processes that spend the same points at the same moment."""
 
-import json
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from rewards import ledger
 from rewards.models import Entry
 from tests import factories
+from tests.side_by_side import processes
 
 from .points import give, holds
 
@@ -28,25 +24,13 @@ def now():
 
 @pytest.fixture
 def spenders():
-    command = [sys.executable, "-m", "tests.rewards.spender", str(connection.settings_dict["NAME"])]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    with subprocess.Popen(command, cwd=settings.BASE_DIR, **pipes) as process:
-        yield process
-        process.stdin.close()
-        assert process.wait(60) == 0
+    with processes("tests.rewards.spender") as at_once:
+        yield at_once
 
 
 def at_once(spenders, *jobs):
     """How often which points were spent or refused; none of the processes failed."""
-    spenders.stdin.write(json.dumps(jobs) + "\n")
-    done: Counter[tuple[str, int]] = Counter()
-    for line in spenders.stdout:
-        what, number = line.split()
-        if what == "over":
-            assert number == "0"
-            return done
-        done[what, int(number)] += 1
-    raise AssertionError("The processes ended before they were done.")
+    return Counter((what, points) for answer in spenders(jobs) for what, points in answer)
 
 
 def test_of_two_spends_of_80_from_100_one_is_refused(now, spenders):

@@ -18,7 +18,7 @@ from rewards.models import Account, Budget, Draw, Entry, Exchange, Hold, Lot, Pr
 from rewards.till import cancel_exchange, exchange
 from tests.till import shop
 
-from .test_parallel import at_once, tills  # noqa: F401
+from .test_parallel import at_once  # noqa: F401
 
 KEPT = "loyaltyflow_answer"
 db = pytest.mark.django_db

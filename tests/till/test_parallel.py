@@ -3,36 +3,17 @@
 A few rounds at every run; `pytest --hypothesis-profile=thorough tests/till/test_parallel.py` plays a hundred.
 """
 
-import json
-import subprocess
-import sys
-
 import pytest
-from django.conf import settings as django_settings
 from hypothesis import settings
 
 from loyaltyflow.models import ApiKey
 from rewards import ledger
 from rewards.models import Account, Entry, Redemption
+from tests.side_by_side import processes
 from tests.till import shop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TILLS = 20
-# One process that sells at its own till: round after round it waits for the others, sends, and says what it was told.
-SELL = """
-import json, os, sys
-import django
-django.setup()
-from django.conf import settings
-from django.test import Client
-settings.ALLOWED_HOSTS.append("testserver")
-settings.DATABASES["default"]["NAME"] = sys.argv[1]
-for line in sys.stdin:
-    path, body, key, secret = json.loads(line)
-    headers = {"Authorization": "Bearer " + secret, "Idempotency-Key": key}
-    answer = Client().post(path, body, content_type="application/json", headers=headers)
-    print(json.dumps([answer.status_code, answer.json()]), flush=True)
-"""
 
 
 def rounds() -> int:
@@ -40,33 +21,17 @@ def rounds() -> int:
     return 100 if settings().max_examples >= 100 else 3
 
 
-@pytest.fixture(scope="module")
-def tills(django_db_setup):
-    """Twenty processes that sell."""
-    order = [sys.executable, "-c", SELL, django_settings.DATABASES["default"]["NAME"]]
-    started = [
-        subprocess.Popen(order, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        for _ in range(TILLS)
-    ]
-    yield started
-    for each in started:
-        each.stdin.close()
-        each.stdout.close()
-        each.wait(30)
-
-
 @pytest.fixture
-def at_once(tills, db):
+def at_once(db):
     """A function that returns what each till was answered to its purchase, sent at the same moment as all others."""
     secret = ApiKey.issue("Till", ["till"])[1]
 
-    def send(bodies, *keys, path="/api/v1/till/orders"):
-        for number, (till, body) in enumerate(zip(tills, bodies, strict=True)):
-            key = keys[0] if len(keys) == 1 else f"{keys}-{number}"
-            till.stdin.write(json.dumps([path, body, key, secret]) + "\n")
-        return [json.loads(till.stdout.readline()) for till in tills]
+    def asked(bodies, keys, path):
+        named = [keys[0] if len(keys) == 1 else f"{keys}-{number}" for number in range(len(bodies))]
+        return [(path, body, key, secret) for body, key in zip(bodies, named, strict=True)]
 
-    return send
+    with processes("tests.till.seller") as tills:
+        yield lambda bodies, *keys, path="/api/v1/till/orders": tills(asked(bodies, keys, path))
 
 
 def test_one_of_twenty_tills_redeems_a_code_for_one_use(at_once):
