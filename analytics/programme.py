@@ -13,13 +13,13 @@ from loyaltyflow.store.models import Customer, Order
 from loyaltyflow.store.templatetags import figures as written
 from rewards import totals
 from rewards.models import Account, Entry, Standing, Tier
+from rewards.points import GAINS
 
 from .figures import midnight
 from .links import page_of, rows_of
 from .periods import Period
 
 SHADES = 4
-GIVEN = (Entry.Kind.EARN, Entry.Kind.BOOST, Entry.Kind.WELCOME, Entry.Kind.TIER_BONUS, Entry.Kind.MANUAL_ADD)
 CAME_DOWN = (Standing.Reason.LOWERED, Standing.Reason.RETURNED)
 
 
@@ -98,7 +98,7 @@ def _members(now: datetime) -> list[Line]:
 def _fate_of_points(now: datetime) -> list[Line]:
     """What the points that can still be spent are worth, and how many of those given were redeemed, and expired."""
     left, moved = totals.left(now), totals.moved()
-    given = sum(moved.get(kind, 0) for kind in GIVEN)
+    given = sum(moved.get(kind, 0) for kind in GAINS)
     redeemed = -moved.get(Entry.Kind.REDEEM, 0) - moved.get(Entry.Kind.REDEEM_REVERSAL, 0)
 
     def share(points: int) -> str:

@@ -8,10 +8,11 @@ from django.urls import reverse
 from analytics import programme
 from analytics.periods import chosen
 from loyaltyflow.store.models import StoreSettings
-from rewards import standings
-from rewards.models import Lot
+from rewards import ledger, standings
+from rewards.models import Entry, Lot
 from tests import factories
 from tests.rewards.ladder import DAY, earn, member, tiers
+from tests.rewards.points import give
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +55,21 @@ def test_what_the_programme_did(now):
     with CaptureQueriesContext(connection) as later:
         programme.read(chosen({}, now), now)
     assert len(later) == len(captured)
+
+
+def test_what_became_of_the_points_that_were_given(now):
+    """Of 500 and of 300 that were brought along, 200 are redeemed, 50 of them come back, and 100 expire."""
+    who = member(now)
+    give(who, 100, "old", now - 9 * DAY, expires_at=now - DAY)
+    give(who, 400, "gift", now - 9 * DAY)
+    give(who, 300, "brought", now - 9 * DAY, kind=Entry.Kind.MIGRATION)
+    assert ledger.expire(now) == 1
+    spent = ledger.redeem(who.pk, 200, key="till:1", explanation="Money off", now=now)
+    assert ledger.give_back(spent, key="back", now=now, points=50)
+
+    fate = said(programme.read(chosen({}, now), now)["fate"])
+
+    assert fate == {"Points liability": "$27.50", "Points redeemed": "18.8%", "Points expired": "12.5%"}
 
 
 def test_each_figure_opens_its_rows(admin_client, now):
