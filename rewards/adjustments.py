@@ -1,6 +1,6 @@
 """Points that staff give or take by hand: why, how many one may move alone, and who approves what is above that."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from .programme import Programme
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+DAY = timedelta(hours=24)
 MOST = 10_000_000  # points in one adjustment: more is a slip of the hand
 
 
@@ -45,7 +46,8 @@ class AdjustmentLimit(models.Model):
     group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="adjustment_limit")
     points = models.PositiveIntegerField(
         validators=[MaxValueValidator(MOST)],
-        help_text="At once. For more a second person's approval is needed. Who is in several groups has the highest.",
+        help_text="To one customer within 24 hours. For more a second person's approval is needed. Who is in several "
+        "groups has the highest.",
     )
 
     class Meta:
@@ -63,6 +65,12 @@ class AdjustmentQuerySet(models.QuerySet["Adjustment"]):
     def pending(self) -> "AdjustmentQuerySet":
         """Those that wait for a second person."""
         return self.filter(state=Adjustment.State.PENDING)
+
+    def like(self, made: "Adjustment") -> "AdjustmentQuerySet":
+        """Others that the same person or key gave, or took, alone with the same customer in the 24 hours before it."""
+        own = self.done().filter(customer=made.customer_id, by=made.by_id, via=made.via, decided_by=None)
+        same_way = Q(points__gt=0) if made.points > 0 else Q(points__lt=0)
+        return own.filter(same_way, asked_at__gt=made.asked_at - DAY).exclude(pk=made.pk)
 
     def moved(self) -> int:
         """How many points they gave, less those that they took."""
@@ -131,7 +139,7 @@ class Adjustment(models.Model):
 
 
 def most_alone(by: "User | None") -> int:
-    """How many points the person may give or take at once without a second one; nobody known: an API key."""
+    """How many points the person may give or take alone, one customer a day; nobody known: an API key."""
     most = Programme.load().approval_above
     if by is None or by.is_superuser:
         return most
@@ -152,6 +160,7 @@ def adjust(
 ) -> Adjustment:
     """The adjustment: done at once if it is within the person's limit, else waiting for somebody's approval.
 
+    What the same person gave or took alone with the same customer within 24 hours counts as one with it.
     The same key again changes nothing. Raises ValidationError if it cannot be asked for, and Refused if there are
     fewer points to take than that.
     """
@@ -165,7 +174,7 @@ def adjust(
         if any(getattr(made, name) != value for name, value in asked.items()):
             raise ValidationError("This key was used for another adjustment. Take a new one for each.")
         return made
-    if abs(points) <= most_alone(by):
+    if abs(points + Adjustment.objects.like(made).moved()) <= most_alone(by):
         _carry_out(made, now, {})
     elif points < 0:
         _must_have(customer_id, -points, now)

@@ -123,7 +123,8 @@ class Programme(models.Model):
         "tell customers of their points by", max_length=10, choices=Notices.choices, default=Notices.DAILY
     )
     approval_above = models.PositiveIntegerField(
-        default=1_000, help_text="Adjustments of more points than that need a second person, whoever makes them."
+        default=1_000,
+        help_text="More points than that by hand, to one customer within 24 hours, need a second person, whoever asks.",
     )
 
     class Meta:

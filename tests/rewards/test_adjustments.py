@@ -102,6 +102,26 @@ def test_how_many_points_one_may_give_alone(ask, _case, limit, above, points, st
     assert ask(points, staff("carl", limit)).state == state
 
 
+def test_a_limit_counts_what_one_gave_the_same_customer_within_a_day(reason, now):
+    carl, dana, who = staff("carl", 500), staff("dana", 500), factories.customer()
+
+    def asked(points, by, at, customer=who):
+        key = str(Adjustment.objects.count())
+        return adjustments.adjust(customer.pk, points, reason, "", by, key, at).state
+
+    assert [asked(300, carl, now), asked(200, carl, now), asked(1, carl, now)] == ["done", "done", "pending"]
+    assert [asked(-400, carl, now), asked(-101, carl, now)] == ["done", "pending"]
+    assert [asked(500, dana, now), asked(500, carl, now, factories.customer())] == ["done", "done"]
+    assert asked(1, carl, now + timedelta(hours=23)) == "pending"
+    assert asked(500, carl, now + timedelta(hours=24)) == "done"
+
+
+def test_what_somebody_else_approved_uses_up_no_limit(ask, now):
+    carl, who = staff("carl", 500), factories.customer()
+    adjustments.approve(ask(5_000, carl, "a", who), approver(), now)
+    assert ask(500, carl, "b", who).state == "done"
+
+
 def test_the_highest_limit_of_several_groups_counts_and_the_boss_has_only_the_programmes(ask):
     cashier = staff("carl", 100)
     AdjustmentLimit.objects.create(group=Group.objects.create(name="Managers"), points=800)
