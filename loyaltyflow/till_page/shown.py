@@ -1,7 +1,7 @@
 """What the page shows of a sale: who, what fits the bill, what it comes to, and what was done here."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +23,7 @@ from .sale import SOURCE, Line, Place, Sale
 DONE = 4
 UNREACHED = (Notice.Exemption.NO_ADDRESS, Notice.Exemption.SUPPRESSED, Notice.Exemption.NOT_SENT)
 RECENT = timedelta(hours=12)
+EXPIRING = timedelta(days=30)  # before that it is said which points expire first
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def context(after: After, place: Place, now: datetime) -> dict[str, Any]:
         "lines": _lines(sale, quoted),
         "person": person,
         "unreached": _unreached(person) if person else "",
-        "expiring": person.expiring[0] if person and person.expiring else None,
+        "is_member": bool(person and person.customer.belongs(now)),
+        "expiring": _expiring(person, now) if person else None,
         "own": _own(person, ask.bill if sale.is_priced else None, quoted, now) if person else [],
         "quote": quoted,
         "worth": sale.points * store().point_value,
@@ -113,6 +115,12 @@ def _against(claim: Claim, bill: Bill, known: Any) -> Refusal | None:
 def named(by: Any) -> str:
     """What one of staff is called; empty if nobody is known."""
     return str(by.get_full_name() or by.get_username()) if by else ""
+
+
+def _expiring(person: till.Person, now: datetime) -> tuple[int, date] | None:
+    """So many points that expire first, and the last day to spend them; None if that is far away."""
+    soon = store().local(now).date() + EXPIRING
+    return next((each for each in person.expiring if each[1] < soon), None)
 
 
 def _unreached(person: till.Person) -> str:

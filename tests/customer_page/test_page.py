@@ -16,7 +16,7 @@ from django.utils import timezone
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import Event, StoreSettings
-from rewards.models import Account, Entry, Lot, Voucher
+from rewards.models import Account, Entry, Lot, Tier, Voucher
 from tests import factories
 from tests.customer_page import world
 from tests.staff import signed_in
@@ -154,7 +154,7 @@ def test_an_empty_customer_and_one_who_left(admin_client, today):
 
     empty, gone = (text_of(admin_client.get(address_of(who))) for who in (nobody, left))
 
-    for said in ("0 pts worth $0.00", "0 orders", "Not a member", "Too few purchases to say", "In no tier yet"):
+    for said in ("0 pts worth $0.00", "0 orders", "Not a member", "Too few purchases to say", "Members only"):
         assert said in empty
     assert "Nothing yet." in empty
     assert "In no workflow now." in empty
@@ -206,6 +206,15 @@ def test_ends_at_midnight_are_shown_as_the_last_day_before(admin_client, today):
     assert "Until Points Worth Feb 28, 2031 100 $5.00 Can be spent 100 $5.00" in shown
     assert "CLB-2XD8-1 until Feb 28, 2031" in shown
     assert "Mar 1, 2031" not in shown
+
+
+def test_who_is_no_member_is_on_the_way_to_no_tier(admin_client, today):
+    Tier.objects.create(name="Bronze", threshold=0)
+
+    shown = text_of(admin_client.get(address_of(factories.customer())))
+
+    assert "Not a member" in shown
+    assert "Tier – Members only Purchases" in shown
 
 
 def test_more_days_of_expiry_than_are_shown_are_one_line_with_its_worth(admin_client, today):

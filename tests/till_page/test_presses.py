@@ -17,7 +17,7 @@ from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import ExternalId, Order
 from loyaltyflow.till_page.sale import SOURCE, points_in
 from rewards import ledger
-from rewards.models import Account, Entry, Hold, Redemption, Standing, Tier, Voucher
+from rewards.models import Account, Entry, Hold, Lot, Redemption, Standing, Tier, Voucher
 from tests import factories
 from tests.staff import signed_in
 from tests.till import shop
@@ -408,3 +408,24 @@ def test_the_tier_its_first_benefit_and_the_way_to_the_next_are_shown(client):
     till = Till(client).scan("ann@example.com")
 
     assert "Tier Silver Free delivery · 1,500 pts to Gold" in till.text
+
+
+def test_who_is_no_member_is_said_so_before_anything_is_tried(at_till, coffee):
+    shop.rule()
+    Tier.objects.create(name="Bronze", threshold=0)
+    factories.customer(first_name="Tom", phone="+19785550111")
+
+    at_till.scan("+1 978 555 0111", "COFFEE")
+
+    assert "Not a member of the loyalty programme. Nothing is earned, and no points can be used." in at_till.text
+    assert "Tier – Members only" in at_till.text
+    assert "Use points" not in at_till.text
+    assert (at_till.page["quote"].to_earn, at_till.page["may_complete"]) == (0, True)
+
+
+@pytest.mark.parametrize(("days", "is_said"), [(29, True), (31, False)])
+def test_points_that_expire_are_spoken_of_in_the_last_month_only(at_till, maria, days, is_said):
+    midnight = store().local(timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    Lot.objects.update(expires_at=midnight + timedelta(days=days + 1))
+
+    assert ("500 points can be spent until" in at_till.scan("7700 4412 0934").text) == is_said
