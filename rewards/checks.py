@@ -112,6 +112,9 @@ def _reasons(claim: Claim, bill: Bill | None, known: Facts) -> Iterator[Refusal]
     yield from _of_time(discount, known)
     if voucher is None or voucher.pk not in known.held:
         yield from _of_customer(discount, known)
+    if discount.is_for_first_order and known.orders:
+        said = f"It is for a first order only. {known.name} has {number(known.orders, 'order')}."
+        yield Refusal("", Reason.NOT_FIRST_ORDER, said, {"orders": known.orders})
     yield from _of_limits(discount, known)
     if bill:
         yield from _of_bill(discount, bill)
@@ -173,9 +176,6 @@ def _of_customer(discount: Discount, known: Facts) -> Iterator[Refusal]:
     if discount.only_segments and known.segments.isdisjoint(discount.only_segments):
         names = plain(listed([f"“{segment}”" for segment in discount.segments.all()]))
         yield _refusal(Reason.NOT_ELIGIBLE, f"It is for customers of the segment {names} only.")
-    if discount.is_for_first_order and known.orders:
-        said = f"It is for a first order only. {known.name} has {number(known.orders, 'order')}."
-        yield Refusal("", Reason.NOT_FIRST_ORDER, said, {"orders": known.orders})
 
 
 def _of_limits(discount: Discount, known: Facts, here: int = 0) -> Iterator[Refusal]:

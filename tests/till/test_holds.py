@@ -133,3 +133,13 @@ def test_what_cannot_be_held_is_refused(_case, wanted, status, reason):
     response = till("till/holds", {"external_id": "H-1", "customer": who.pk, **wanted})
     assert shop.refused(response, status)[1] == reason
     assert shop.dump(*KEPT, "loyaltyflow_guesses") == before
+
+
+def test_a_held_code_for_a_first_order_is_for_no_second_one():
+    till, who = shop.till(), shop.member()
+    shop.code("FIRST", shop.off("10.00", is_for_first_order=True), uses_allowed=None)
+    assert till("till/holds", {"external_id": "H-1", "customer": who.pk, "voucher": "FIRST"}).status_code == 200
+    order = {"customer": who.pk, "bill": shop.bill("40.00"), "codes": ["FIRST"]}
+    assert till("till/orders", {**order, "external_id": "R-1"}).status_code == 200
+    second = till("till/orders", {**order, "external_id": "R-2", "hold": "H-1"})
+    assert shop.refused(second) == ("FIRST", "not_first_order")
