@@ -75,7 +75,7 @@ def _left(sale: Sale, now: datetime) -> str:
 def undo(sale: Sale, pressed: Press) -> After:
     """Undo a sale of this page: points and vouchers come back, what it earned goes."""
     try:
-        undone = again(lambda: till.cancel(pressed.value.replace("\0", ""), pressed.now, source=SOURCE))
+        undone = again(lambda: till.cancel(pressed.value.replace("\0", ""), pressed.now, source=SOURCE, by=pressed.by))
     except Refused as refused:
         return After(sale, refused_as("done", refused.refusal))
     parts = [f"{count(undone.taken_back)} points were taken back"] if undone.taken_back else []

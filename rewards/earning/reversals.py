@@ -4,6 +4,7 @@ They are worked out from what each entry keeps and from nothing else.
 """
 
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models
@@ -95,7 +96,7 @@ movements AS (
 """
 
 
-def reverse(orders: models.QuerySet[Order], now: datetime) -> int:
+def reverse(orders: models.QuerySet[Order], now: datetime, by: Any = None) -> int:
     """How many movements were new: points that go back since the orders were refunded or cancelled by `now`.
 
     A second call takes nothing; never more goes back than was earned. If less was refunded than was told before, they
@@ -103,11 +104,11 @@ def reverse(orders: models.QuerySet[Order], now: datetime) -> int:
     """
     found = due(orders, now)
     signs = {points > 0 for points in found.order_by().values_list("points", flat=True)}
-    taken = _take_back(found.filter(points__gt=0), now) if True in signs else 0
+    taken = _take_back(found.filter(points__gt=0), now, by) if True in signs else 0
     return taken + (ledger.put_back(found.filter(points__lt=0), now) if False in signs else 0)
 
 
-def _take_back(movements: models.QuerySet[Movement], now: datetime) -> int:
+def _take_back(movements: models.QuerySet[Movement], now: datetime, by: Any) -> int:
     return ledger.take_back(
         movements,
         points=models.F("points"),
@@ -118,6 +119,7 @@ def _take_back(movements: models.QuerySet[Movement], now: datetime) -> int:
         order="order",
         kind=Entry.Kind.REFUND_REVERSAL,
         reverses="entry",
+        by=by and by.pk,
     )
 
 

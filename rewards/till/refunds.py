@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Sum
 
@@ -87,7 +88,7 @@ def _pay_back(
     _tell(order, now, "order_refunded")
 
 
-def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
+def cancel(order_number: str, now: datetime, *, source: str = "till", by: Any = None) -> Undone:
     """What cancelling the order came to: all that it earned is taken back, all that was redeemed on it comes back.
 
     Asked for again it is the same; of an order that an import said was cancelled, what was redeemed comes back now.
@@ -98,8 +99,8 @@ def cancel(order_number: str, now: datetime, *, source: str = "till") -> Undone:
         order.cancelled_at = now
         order.save(update_fields=["cancelled_at"])
         _tell(order, now, "order_cancelled")
-        reverse(Order.objects.filter(pk=order.pk), now)
-    came_back = restoring.restore(order, restoring.WHOLE, now)
+        reverse(Order.objects.filter(pk=order.pk), now, by)
+    came_back = restoring.restore(order, restoring.WHOLE, now, by)
     return _undone(order, "", now if came_back else order.cancelled_at, ZERO, now)
 
 

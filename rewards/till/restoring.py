@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.db.models import Sum
 
@@ -19,7 +20,7 @@ from ..vouchers import Redemption
 WHOLE = Fraction(1)
 
 
-def restore(order: Order, share: Fraction, now: datetime) -> bool:
+def restore(order: Order, share: Fraction, now: datetime, by: Any = None) -> bool:
     """Whether anything came back: that share of the points that were spent on the order, as far as they had not yet.
 
     Vouchers can be used again when the whole of it is returned: there is no half of a voucher.
@@ -29,7 +30,8 @@ def restore(order: Order, share: Fraction, now: datetime) -> bool:
         given = Entry.objects.filter(reverses=spent, kind=Entry.Kind.REDEEM_REVERSAL)
         due, before = int(-spent.points * share), given.aggregate(sum=Sum("points", default=0))["sum"]
         if due > before:
-            ledger.give_back(spent, key=f"give_back:{spent.pk}:{due}", now=now, points=due - before)
+            key, said = f"give_back:{spent.pk}:{due}", f"Given back, as {order} was returned"[:200]
+            ledger.give_back(spent, key=key, now=now, points=due - before, explanation=said, by=by)
             came_back = True
     if share == WHOLE:
         came_back |= bool(undone(Redemption.objects.standing().filter(order=order), now))

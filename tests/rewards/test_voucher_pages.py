@@ -130,8 +130,8 @@ def test_the_page_tells_what_happened_to_a_voucher(admin_client, now):
     assert {(each["what"], each["about"]) for each in history} == {
         ("Made", ""),
         ("Given to Anna Lee", ""),
-        ("Used by Anna Lee", f"order {order}, $5.00 off · Harbor · Till 1"),
-        ("Given back", f"order {order}"),
+        ("Used by Anna Lee", f"{order}, $5.00 off · Harbor · Till 1"),
+        ("Given back", str(order)),
         ("Replaced", "by NEWER"),
     }
 

@@ -198,6 +198,10 @@ def test_undo_gives_everything_back_and_takes_back_what_was_earned(at_till, mari
     assert voucher.state == Voucher.State.ISSUED
     assert points_of(maria) == 500
     assert at_till.page["done"][0]["is_undone"]
+    entries = Entry.objects.filter(order__external_id=number).values_list("kind", "by__username", "explanation")
+    said = {kind: (by, why) for kind, by, why in entries}
+    assert said["redeem_reversal"] == ("cashier", f"Given back, as Order {number} was returned")
+    assert said["refund_reversal"][0] == said["redeem"][0] == "cashier"
 
 
 def test_a_voucher_says_what_is_missing_before_anyone_tries_it(at_till, maria):
