@@ -130,8 +130,8 @@ def _unreached(person: till.Person) -> str:
 
 
 def _done(place: Place, now: datetime) -> list[dict[str, Any]]:
-    """The last sales at this till, with what they came to."""
-    orders = Order.objects.filter(source=SOURCE, placed_at__gte=now - RECENT, receipt__till=place.till)
+    """The last sales at this till, with what they came to; found by when they were completed, as there is an index."""
+    orders = Order.objects.filter(source=SOURCE, completed_at__gte=now - RECENT, receipt__till=place.till)
     here = orders.filter(store_location=place.store).select_related("customer", "receipt__by")
     return [
         {
@@ -141,5 +141,5 @@ def _done(place: Place, now: datetime) -> list[dict[str, Any]]:
             "by": named(each.receipt.by),
             "is_undone": each.cancelled_at is not None,
         }
-        for each in here.order_by("-placed_at", "-pk")[:DONE]
+        for each in here.order_by("-completed_at", "-pk")[:DONE]
     ]

@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.models import ExternalId, Order
-from loyaltyflow.till_page.sale import SOURCE, points_in
+from loyaltyflow.till_page import shown
+from loyaltyflow.till_page.after import After
+from loyaltyflow.till_page.sale import SOURCE, Place, new, points_in
 from rewards import ledger
 from rewards.models import Account, Entry, Hold, Lot, Redemption, Standing, Tier, Voucher
 from tests import factories
@@ -433,3 +435,26 @@ def test_points_that_expire_are_spoken_of_in_the_last_month_only(at_till, maria,
     Lot.objects.update(expires_at=midnight + timedelta(days=days + 1))
 
     assert ("500 points can be spent until" in at_till.scan("7700 4412 0934").text) == is_said
+
+
+def test_the_last_sales_are_found_among_those_of_the_last_hours(at_till, maria, coffee):
+    now = store().local(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO store_order
+                (customer_id, source, external_id, placed_at, completed_at, net, store_location, channel, discount_code)
+            SELECT %s, 'till page', 'OLD-' || n, now() - interval '2 days', now() - interval '2 days', 10, 'Salem',
+                'till', ''
+            FROM generate_series(1, 3000) AS n
+            """,
+            [maria.pk],
+        )
+        cursor.execute("ANALYZE store_order")
+    with CaptureQueriesContext(connection) as captured:
+        shown.context(After(new(now)), Place("Salem", "Till 2"), now)
+    [asked] = [each["sql"] for each in captured if '"rewards_receipt"."till" = ' in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + asked.replace("%", "%%"), [])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "order_by_completion" in plan, plan
