@@ -35,6 +35,6 @@ def test_what_the_dashboard_says_the_demos_points_are_worth_follows_from_the_fil
     demo.build(said.append, households=50, days=24)
     assert Entry.objects.count() == before
 
-    Adjustment.objects.done().update(points=-1_000_000)
+    Refund.objects.all().delete()  # as if the ledger had taken points back for nothing
     with pytest.raises(CommandError, match="They are not the same"):
         call_command("verify_demo")
