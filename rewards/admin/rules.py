@@ -104,8 +104,11 @@ class RuleAdmin(TriedAdmin):
     permissions_of = EarningRule
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A rule that gave points is switched off, not deleted: entries say which rule gave them."""
-        has_given = obj is not None and Entry.objects.filter(rule__rule=obj.pk).exists()
+        """A rule that gave points is switched off, not deleted: entries say which rule gave them.
+
+        They are found by their keys, which there is an index of, however many there are.
+        """
+        has_given = obj is not None and Entry.objects.filter(key__startswith=f"earn:{obj.pk}:").exists()
         return not has_given and super().has_delete_permission(request, obj)
 
     def comes_to(self, row: EarningRule) -> dict[str, str]:

@@ -185,3 +185,17 @@ def test_a_rule_that_gave_points_is_not_deleted(admin_client, now):
     assert Entry.objects.count() == 1
     assert admin_client.post(address, {"post": "yes"}).status_code == 403
     assert EarningRule.objects.count() == 1
+
+
+def test_whether_a_rule_gave_points_is_found_by_an_index(admin_client, now):
+    rule = PointsPerSpend.objects.create(name="Spend", starts_at=now)
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(f"/rewards/pointsperspend/{rule.pk}/delete/")
+    asked = {each["sql"] for each in captured if 'FROM "rewards_entry"' in each["sql"]}
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for sql in asked:
+            cursor.execute("EXPLAIN " + sql.replace("%", "%%"), [])
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Index Cond: ((key ~>=~ 'earn:" in plan, plan
+    assert asked
