@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -20,6 +21,7 @@ from rewards.progress import progress
 
 from . import has, head, timeline, why
 
+LONGEST = 18  # digits, of which no customer has more
 Button = Callable[[HttpRequest, Customer], tuple[str, str] | None]
 # What the user may see of a customer, by the name that the page asks for it.
 RIGHTS = {
@@ -88,6 +90,9 @@ class CustomerPage(CustomerAdmin):
         if request.method == "POST" or IS_POPUP_VAR in request.GET:
             return super().change_view(request, object_id, form_url, extra_context)
         customer = self.get_object(request, unquote(object_id))
+        if customer is None and self.has_view_permission(request) and (gone := _merged(unquote(object_id))):
+            messages.info(request, f"{gone} was merged: this is the one customer now.")
+            return HttpResponseRedirect(reverse("admin:store_customer_change", args=[gone.merged_into_id]))
         if customer is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_view_permission(request, customer):
@@ -121,6 +126,13 @@ class CustomerPage(CustomerAdmin):
             **head.who(customer, user, now),
             **_seen_by(user, customer, now),
         }
+
+
+def _merged(number: str) -> Customer | None:
+    """The customer of that number if they were merged into another: old links still name them."""
+    if not number.isdecimal() or len(number) > LONGEST:
+        return None
+    return Customer.everyone.filter(pk=int(number), merged_into__isnull=False).first()
 
 
 def _seen_by(user: Any, customer: Customer, now: Any) -> dict[str, Any]:

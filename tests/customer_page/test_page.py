@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from loyaltyflow.merging import merge
 from loyaltyflow.store.clock import store
 from loyaltyflow.store.events import happened
 from loyaltyflow.store.models import Event, StoreSettings
@@ -334,3 +335,24 @@ def test_each_button_is_shown_to_who_may_press_it_and_leads_somewhere(admin_clie
     ]
     for _, address in page.context["buttons"]:
         assert admin_client.get(address).status_code == 200
+
+
+def test_an_old_link_to_a_merged_customer_leads_to_the_one_that_is_left(admin_client, admin_user):
+    last, kept, gone = (factories.customer(first_name=name) for name in ("Ann", "Anna", "Annie"))
+    merge(kept, gone, timezone.now())
+    merge(last, kept, timezone.now())
+
+    answer = admin_client.get(address_of(gone), follow=True)
+
+    assert answer.context["customer"] == last
+    assert "Annie was merged: this is the one customer now." in answer.content.decode()
+    assert limited().get(address_of(gone), follow=True).context["customer"] == last
+    other = signed_in("view_order", name="other").get(address_of(gone))
+    assert (other.status_code, other.url) == (302, "/")  # as for what is not there
+
+
+@pytest.mark.parametrize("number", ["999999", "9" * 30, "x"])
+def test_who_never_was_is_not_found(admin_client, number):
+    answer = admin_client.get(f"/store/customer/{number}/change/")
+
+    assert (answer.status_code, answer.url) == (302, "/")
