@@ -173,6 +173,13 @@ def test_money_has_the_decimals_of_the_currency():
     assert (told["totals"]["net"], told["lines"][0]["amount"]) == ("1200", "1200")
 
 
+@pytest.mark.parametrize("bill", [shop.bill("100.55"), shop.bill("100", tax="0.5"), shop.bill("100", shipping="0.01")])
+def test_an_amount_that_cannot_be_paid_in_the_currency_is_refused(bill):
+    StoreSettings.objects.update(currency="JPY")
+    assert shop.refused(shop.till()("till/quote", {"bill": bill}), 400) == ("invalid", "invalid")
+    assert quoted(shop.till()("till/quote", {"bill": shop.bill("100.00", tax="5")}))["totals"]["to_pay"] == "105"
+
+
 def test_the_statements_of_a_quote_do_not_depend_on_lines_and_codes(django_assert_num_queries):
     shop.rule()
     who, till = shop.member(100), shop.till()

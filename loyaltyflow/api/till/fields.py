@@ -8,7 +8,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from loyaltyflow.store.clock import store
 from loyaltyflow.store.intake.cells import shown
+from rewards.bill import rounded, smallest_coin
 
 MONEY = {"type": "string", "pattern": r"^[0-9]{1,7}(\.[0-9]{1,2})?$", "example": "12.50"}
 QUANTITY = {
@@ -70,14 +72,17 @@ class Whole(serializers.IntegerField):
 
 @extend_schema_field(MONEY)
 class Money(serializers.Field[Decimal, Any, str, Any]):
-    """An amount of money as text, never below 0."""
+    """An amount of money as text, never below 0, that can be paid in the store's currency."""
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str) or not re.fullmatch(MONEY["pattern"], data):
             raise serializers.ValidationError(
                 f"Expected an amount as text such as “12.50”, with up to 7 digits and 2 decimals, found {found(data)}."
             )
-        return Decimal(data)
+        amount, currency = Decimal(data), store().currency
+        if amount != rounded(amount, smallest_coin(currency)):
+            raise serializers.ValidationError(f"Expected whole coins of {currency}, found {found(data)}.")
+        return amount
 
     def to_representation(self, value: Decimal) -> str:
         return str(value)
