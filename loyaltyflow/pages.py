@@ -22,7 +22,7 @@ from loyaltyflow.till_page import views as till_page
 from messaging.models import EmailTemplate, Message
 from rewards import notifying
 from rewards.models import Adjustment, CodePool, Entry, Proof
-from rewards.vouchers import run_out
+from rewards.pools import run_out
 from segments.models import Segment
 from workflows.models import Enrolment, Workflow
 

@@ -1,18 +1,19 @@
-"""Fills pools with new codes, many at a time, so that a million take less than a minute."""
+"""Fills pools with new codes, many at a time, so that a million take less than a minute, and finds empty ones."""
 
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from math import inf
 from time import monotonic
 
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import connection, models, transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django_q.tasks import async_task
 from psycopg.errors import UniqueViolation
 
 from . import codes
 from .discounts.base import Discount
-from .vouchers import CodePool
+from .vouchers import CodePool, Voucher
 
 logger = logging.getLogger(__name__)
 
@@ -74,3 +75,12 @@ def fill_for_a_while(pool: int) -> int:
     if CodePool.objects.filter(pk=pool, made__lt=F("wanted")).exists():
         fill_later(pool)
     return made
+
+
+def run_out(now: datetime) -> models.QuerySet[Discount]:
+    """The active discounts that give only codes of their pools, and have no free one left."""
+    free = Voucher.objects.filter(
+        Voucher.lasts(now), discount=OuterRef("pk"), state=Voucher.State.FREE, pool__isnull=False
+    )
+    on = Discount.objects.non_polymorphic().filter(is_active=True, makes_codes=False)
+    return on.filter(~Exists(free), Q(ends_at=None) | Q(ends_at__gt=now)).order_by("name")

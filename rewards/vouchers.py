@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Now
 
 from loyaltyflow.store.models import Customer, Order
@@ -296,12 +296,3 @@ class Redemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.voucher or self.discount} on {self.order}"
-
-
-def run_out(now: datetime) -> models.QuerySet[Discount]:
-    """The active discounts that give only codes of their pools, and have no free one left."""
-    free = Voucher.objects.filter(
-        Voucher.lasts(now), discount=OuterRef("pk"), state=Voucher.State.FREE, pool__isnull=False
-    )
-    on = Discount.objects.non_polymorphic().filter(is_active=True, makes_codes=False)
-    return on.filter(~Exists(free), Q(ends_at=None) | Q(ends_at__gt=now)).order_by("name")
