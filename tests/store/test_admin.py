@@ -189,3 +189,14 @@ def test_settings_that_no_page_could_be_written_with_are_refused(admin_client, f
 
 def test_the_list_of_events_opens_with_any_name_in_its_address(admin_client):
     assert admin_client.get("/store/event/", {"name": "\0page_visited"}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_product_is_not_deleted_but_sold_no_more(admin_client):
+    """What is for it alone, such as a rule of points, would be for all products without it."""
+    product = factories.product()
+
+    assert admin_client.post(f"/store/product/{product.pk}/delete/", {"post": "yes"}).status_code == 403
+    admin_client.post("/store/product/", {"action": "delete_selected", "_selected_action": product.pk, "post": "yes"})
+
+    product.refresh_from_db()

@@ -23,6 +23,10 @@ class ProductAdmin(StoreAdmin):
     search_help_text = "Name, SKU or category"
     ordering = ["-pk"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Product | None = None) -> bool:
+        """One that is sold no more is kept: rules and discounts for it alone would be for everything without it."""
+        return False
+
     @admin.display(description="Price", ordering="price")
     def costs(self, product: Product) -> str:
         return written.money(product.price)
