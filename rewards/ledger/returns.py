@@ -160,7 +160,7 @@ def give_back(
     explanation: str = "Given back",
     by: Any = None,
 ) -> Entry | None:
-    """The entry that gives back what `entry` took, or so many of the points; None if there is nothing left to give.
+    """The entry that gives back what was redeemed by `entry`, or part of it; None if there is nothing left to give.
 
     They go into the lots that they came from, what was taken last first, with the expiry that these have; in place of
     expired ones there is a new lot for the programme's days of grace. The same key gives them once.

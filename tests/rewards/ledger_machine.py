@@ -160,7 +160,8 @@ class Ledger(RuleBasedStateMachine):
                 return
         assert points <= could
         drawn = account.draw(account.to_spend(self.now), points)
-        self.redeemed.append({"entry": entry, "who": who, "drawn": drawn, "points": points, "back": 0})
+        if not is_by_hand:
+            self.redeemed.append({"entry": entry, "who": who, "drawn": drawn, "points": points, "back": 0})
 
     @precondition(lambda self: self.redeemed)
     @rule(which=which, points=amount)
