@@ -1,6 +1,6 @@
 """What every test may ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -58,12 +58,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings, django_db_keepdb,
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     """The database as every test begins with it: empty, without the segments that a new store has."""
     with django_db_blocker.unblock():
         A_NEW_STORES_SEGMENTS.extend(Segment.objects.values_list("name", "is_active", "members_now"))
         Segment.objects.all().delete()
         database.remember()
+    yield
+    with django_db_blocker.unblock():
+        database.part_with_others()
 
 
 @pytest.fixture

@@ -113,3 +113,12 @@ def put_back() -> None:
         cursor.execute("SELECT pristine.put_back()")
         if cursor.fetchone()[0]:
             ContentType.objects.clear_cache()
+
+
+def part_with_others() -> None:
+    """Let nobody else be at the database: it cannot be dropped while a thread of the last test is still leaving it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
