@@ -31,16 +31,6 @@ CASES, THOROUGH = 200, 2_000
 _numbers = count(1)
 
 
-@pytest.fixture(autouse=True)
-def one_connection(db):
-    """The requests are part of the test's transaction: none of them closes its connection."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
-
-
 @cache
 def schema():
     return schemathesis.openapi.from_wsgi("/api/v1/schema", application)
@@ -80,13 +70,13 @@ SHAPES = {
 }
 
 
-def test_every_address_is_described():
+def test_every_address_is_described(one_connection):
     described = schema().raw_schema["paths"]
     known = {f"{method.upper()} {path}" for path, methods in described.items() for method in methods}
     assert known == set(OPERATIONS)
 
 
-def test_every_body_has_an_example_that_can_be_sent():
+def test_every_body_has_an_example_that_can_be_sent(one_connection):
     paths = schema().raw_schema["paths"]
     found = {}
     for methods in paths.values():
@@ -99,7 +89,7 @@ def test_every_body_has_an_example_that_can_be_sent():
         assert shape(data=found[name]).is_valid(raise_exception=True)
 
 
-def test_the_example_of_a_refusal_is_one():
+def test_the_example_of_a_refusal_is_one(one_connection):
     answers = schema().raw_schema["paths"]["/api/v1/till/orders"]["post"]["responses"]
     [refused] = answers["409"]["content"]["application/json"]["examples"].values()
     assert told.Error(data=refused["value"]).is_valid(raise_exception=True)
@@ -107,7 +97,7 @@ def test_the_example_of_a_refusal_is_one():
 
 
 @pytest.fixture
-def known():
+def known(db):
     """Who and what there is to ask about: most of what is made up at random would be nobody and nothing."""
     shop.rule()
     who = shop.member(1000, email="ann@example.com", phone="+16175550117")
@@ -123,6 +113,19 @@ def known():
     AdjustmentReason.objects.update_or_create(code="goodwill", defaults={"title": "A thank-you", "is_active": True})
     said = {"email": "ann@example.com", "phone": "617 555 0117", "reason": "goodwill"}
     return said | {"customer": who.pk, "reward": reward.pk}
+
+
+@pytest.fixture
+def one_connection(db):
+    """The requests are part of the test's transaction: none of them closes its connection.
+
+    To be asked for last: Django's test client connects again what is disconnected here.
+    """
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 def about(case, known, chance):
@@ -147,7 +150,7 @@ def about(case, known, chance):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_every_answer_is_as_it_is_described(operation, known, monkeypatch):
+def test_every_answer_is_as_it_is_described(operation, known, one_connection, monkeypatch):
     cases = (THOROUGH if settings().max_examples >= 100 else CASES) // len(OPERATIONS) + 1
     monkeypatch.setattr("loyaltyflow.guesses.ALLOWED", 100_000)
     monkeypatch.setattr("loyaltyflow.guesses.ALLOWED_FOR_CUSTOMER", 100_000)
