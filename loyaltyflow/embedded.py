@@ -49,14 +49,8 @@ jit = off
 dynamic_shared_memory_type = {shared_memory}
 """
 _held: dict[Path, int] = {}
-# For tests: their data need not outlive a crash of the machine. Without checkpoints by the clock: whoever drops a
-# database waits for one that is under way, and such a one takes minutes on purpose.
-NOT_DURABLE = """\
-fsync = off
-synchronous_commit = off
-full_page_writes = off
-checkpoint_timeout = '1d'
-"""
+# For tests: their data need not outlive a crash. Whoever drops a database waits for a checkpoint that the clock began.
+NOT_DURABLE = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\ncheckpoint_timeout = '1d'\n"
 
 
 def start(folder: Path, name: str, is_durable: bool = True) -> dict[str, str]:
