@@ -22,7 +22,7 @@ from ..conditions.groups import Group
 from ..conditions.none_of import NoneOf
 from ..models import Segment, fell
 from .conflicts import Changed, Gone
-from .differences import changes, digest, find, own_digest, parents, recognise
+from .differences import TOP, changes, digest, find, own_digest, parents, recognise
 from .faults import completed, must_fit
 from .owners import editing, topped
 
@@ -124,8 +124,9 @@ def delete(segment: Segment, number: int, by: "User | None", now: datetime, seen
 def set_mode(segment: Segment, number: int, kind: type[Group], by: "User | None", now: datetime) -> Condition:
     """The group, whose rows are now asked as `kind` asks them: all of, any of or none of."""
     with editing(segment, by, now) as held:
-        _become(held, _group(held, number), kind, by, now)
-    return row(segment, number)
+        group = _group(held, number)
+        _become(held, group, kind, by, now)
+    return row(segment, number if group.parent_id else TOP)
 
 
 def negate(segment: Segment, number: int, by: "User | None", now: datetime) -> Condition:

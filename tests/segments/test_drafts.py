@@ -242,6 +242,14 @@ def test_numbers_stay_when_the_group_around_a_row_changes_its_type(shoppers, eri
     assert {each.number for each in shoppers.edited().walk()} == before
 
 
+def test_the_top_group_is_named_by_its_own_number_even_when_that_goes_with_the_draft(erin, now):
+    bare = Segment.objects.create(name="Bare", root=MadePurchase.objects.create())
+    drafts.set_mode(bare, 0, AnyOf, erin, now)
+
+    assert type(drafts.set_mode(bare, n(bare, "any_of"), AllOf, erin, now)) is AllOf
+    assert bare.draft is None
+
+
 def edited_by(who: User, of: Segment, value: str, seen: str, now) -> Condition:
     row = drafts.row(Segment.objects.get(pk=of.pk), n(of, "MA"))
     row.value = value
