@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from django.test import TransactionTestCase
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from loyaltyflow.only_added import emptying
 from segments.models import Segment
@@ -22,7 +25,9 @@ STORE_ZONE = ZoneInfo("America/New_York")
 # A few examples at every run, always the same; `pytest --hypothesis-profile=thorough` tries many new ones, which takes
 # minutes a file. The database makes examples slow, and each of them clears up after itself.
 unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]}
-settings.register_profile("default", max_examples=3, derandomize=True, **unhurried)
+# A run that fails ends soon: only a thorough one spends minutes on finding the smallest example.
+tried = [Phase.explicit, Phase.generate]
+settings.register_profile("default", max_examples=3, derandomize=True, phases=tried, print_blob=True, **unhurried)
 settings.register_profile("thorough", max_examples=100, print_blob=True, **unhurried)
 settings.load_profile("default")
 
@@ -47,6 +52,15 @@ def may_empty(connection: BaseDatabaseWrapper, **_signal: Any) -> None:
 
 # What Django does after a test that commits takes a second: it truncates all tables, and makes all permissions anew.
 TransactionTestCase._fixture_teardown = lambda case: database.put_back()  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_examples_in_any_order() -> None:
+    """Hypothesis tries constants of the modules imported by then, so that all must be before the first test."""
+    ours = [config.name for config in apps.get_app_configs() if "site-packages" not in config.path]
+    for app in sorted({name.partition(".")[0] for name in ours}):
+        for module in walk_packages(import_module(app).__path__, f"{app}."):
+            import_module(module.name)
 
 
 @pytest.fixture(scope="session")
