@@ -161,6 +161,8 @@ def test_a_price_is_changed_and_the_focus_comes_back(till, aisha):
     page.wait_for_function("document.activeElement.id === 'scan'")
     page.click("h2:has-text('Bill')")
     page.wait_for_function("document.activeElement.id === 'scan'")
+    assert page.locator("#price-1").input_value() == "9.50"
+    assert "Complete · $9.50" in page.locator("#complete").inner_text()
 
 
 def test_a_code_that_does_not_fit_says_why_where_it_was_typed(till, aisha):
