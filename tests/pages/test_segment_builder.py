@@ -75,8 +75,9 @@ def rows(page):
 
 
 def settled(page):
-    """When nothing is on its way any more."""
+    """When nothing is on its way any more, and what came stands in its place."""
     page.wait_for_load_state("networkidle")
+    page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
 
 
 def pick(page, words):
