@@ -1,9 +1,8 @@
 """The changes of a segment's conditions that are not saved yet: one draft for all staff, there only while it differs.
 
-Pages name a row by its `number`, which is the same in the saved tree and in the draft, however often it is saved; 0 is
-the top group. Each verb holds the segment, makes the draft if there is none, and drops it again if nothing differs any
-more. What makes no sense is refused with a ValidationError; `Changed` and `Gone` say that somebody else was quicker.
-Whatever is refused changes nothing.
+Pages name a row by its `number`, the same in the saved tree and in the draft however often it is saved; 0 is the top
+group. Each verb holds the segment, makes the draft if there is none, and drops it once nothing differs. Nonsense is
+refused with a ValidationError; `Changed` and `Gone` say that somebody else was quicker. A refusal changes nothing.
 """
 
 from collections.abc import Iterator
